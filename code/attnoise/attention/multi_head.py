@@ -1,0 +1,152 @@
+"""Many attentions side by side: self-attention, cross-attention, grouped key/value heads."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from einops import rearrange, repeat
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from ..errors import ConfigError, ShapeError
+from .scaled_dot_product import attention, fused_attention
+
+
+class MultiHeadAttention(nn.Module):
+    """Attend with several heads at once, each in its own slice of the width.
+
+    concat_h(softmax(Q_h K_h^T / sqrt(k)) V_h) W_O, with Q = x W_Q, K = c W_K, V = c W_V
+
+    Args:
+        d: Model width; the width of the input and of the output.
+        heads: Number of query heads h; each is k = d / h wide.
+        kv_heads: Number of key/value heads; `heads` if not given (the usual multi-head
+            attention), 1 for multi-query, in between for grouped-query attention.
+        context_width: Width of the context in cross-attention; d if not given.
+        bias: Whether the four projections add a bias.
+
+    Raises:
+        ConfigError: d is not a multiple of heads, or heads not a multiple of kv_heads.
+
+    Source: Vaswani et al. 2017, section 3.2.2, arXiv:1706.03762; grouped heads: Ainslie et al.
+        2023, arXiv:2305.13245.
+
+    >>> import torch
+    >>> MultiHeadAttention(12, heads=3)(torch.ones(2, 5, 12)).shape
+    torch.Size([2, 5, 12])
+    """
+
+    def __init__(
+        self,
+        d: int,
+        heads: int,
+        *,
+        kv_heads: int | None = None,
+        context_width: int | None = None,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        kv_heads = heads if kv_heads is None else kv_heads
+        context_width = d if context_width is None else context_width
+        if heads < 1 or d % heads:
+            raise ConfigError(
+                f"d must be a multiple of heads, but d = {d} and heads = {heads}; "
+                "each head takes an equal slice of the width."
+            )
+        if kv_heads < 1 or heads % kv_heads:
+            raise ConfigError(
+                f"heads must be a multiple of kv_heads, but heads = {heads} and kv_heads = "
+                f"{kv_heads}; each key/value head serves an equal group of query heads."
+            )
+        self.d, self.heads, self.kv_heads, self.context_width = d, heads, kv_heads, context_width
+        k = d // heads
+        self.to_query = nn.Linear(d, heads * k, bias=bias)
+        self.to_key = nn.Linear(context_width, kv_heads * k, bias=bias)
+        self.to_value = nn.Linear(context_width, kv_heads * k, bias=bias)
+        self.to_output = nn.Linear(heads * k, d, bias=bias)
+        self.attend = fused_attention  # `record_weights` puts the plain one here for a while
+
+    def forward(
+        self,
+        x: Float[Tensor, "b n d"],
+        context: Float[Tensor, "b m c"] | None = None,
+        mask: Bool[Tensor, "..."] | None = None,
+    ) -> Float[Tensor, "b n d"]:
+        """Let x attend to the context, or to itself if there is none.
+
+        Args:
+            x: What asks.
+            context: What is looked up; x if not given (self-attention).
+            mask: Boolean, True = may attend; broadcasts to "b h n m".
+
+        Raises:
+            ShapeError: A width differs from what the layer was built for, or the mask is off.
+        """
+        context = x if context is None else context
+        self._check(x, context)
+        query = rearrange(self.to_query(x), "b n (h k) -> b h n k", h=self.heads)
+        key = rearrange(self.to_key(context), "b m (g k) -> b g m k", g=self.kv_heads)
+        value = rearrange(self.to_value(context), "b m (g k) -> b g m k", g=self.kv_heads)
+        if self.kv_heads < self.heads:
+            group = self.heads // self.kv_heads
+            key = repeat(key, "b g m k -> b (g r) m k", r=group)  # b h m k
+            value = repeat(value, "b g m k -> b (g r) m k", r=group)  # b h m k
+        output = self.attend(query, key, value, mask)  # b h n k
+        return self.to_output(rearrange(output, "b h n k -> b n (h k)"))
+
+    def _check(self, x: Tensor, context: Tensor) -> None:
+        for name, tensor, width in (("x", x, self.d), ("context", context, self.context_width)):
+            if tensor.ndim != 3 or tensor.shape[-1] != width:
+                raise ShapeError(
+                    f"{name} must have shape (batch, positions, {width}), but its shape is "
+                    f"{tuple(tensor.shape)}; the layer was built for width {width}."
+                )
+        if x.shape[0] != context.shape[0]:
+            raise ShapeError(
+                f"x and context must have the same batch size, but x has {x.shape[0]} and "
+                f"context has {context.shape[0]}."
+            )
+
+
+@contextmanager
+def record_weights(model: nn.Module) -> Iterator[dict[str, Tensor]]:
+    """Read the attention weights of every `MultiHeadAttention` in a model while it runs.
+
+    Inside the block the layers run the plain attention, which has weights to show; outside they
+    run the fused one again. A later forward pass overwrites what an earlier one recorded.
+
+    Args:
+        model: Any module that holds `MultiHeadAttention` layers.
+
+    Yields:
+        A dict from the layer's name in the model to its weights, "b h n m", detached. A layer
+        that is itself the model is named "attention".
+
+    Raises:
+        ConfigError: The model holds no such layer.
+    """
+    layers = {
+        n or "attention": m for n, m in model.named_modules() if isinstance(m, MultiHeadAttention)
+    }
+    if not layers:
+        raise ConfigError(
+            f"model must hold a MultiHeadAttention layer to record, but {type(model).__name__} "
+            "has none; pass the module that attends."
+        )
+    recorded: dict[str, Tensor] = {}
+
+    def recorder(name: str):
+        def attend(query, key, value, mask=None):
+            output, weights = attention(query, key, value, mask, return_weights=True)
+            recorded[name] = weights.detach()
+            return output
+
+        return attend
+
+    before = {name: layer.attend for name, layer in layers.items()}
+    for name, layer in layers.items():
+        layer.attend = recorder(name)
+    try:
+        yield recorded
+    finally:
+        for name, layer in layers.items():
+            layer.attend = before[name]

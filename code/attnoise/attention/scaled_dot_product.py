@@ -1,0 +1,120 @@
+"""Scaled dot-product attention: once to read, once to run fast."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..errors import ShapeError
+
+
+def attention(
+    query: Float[Tensor, "*b n k"],
+    key: Float[Tensor, "*b m k"],
+    value: Float[Tensor, "*b m e"],
+    mask: Bool[Tensor, "..."] | None = None,
+    *,
+    scale: float | None = None,
+    return_weights: bool = False,
+) -> Float[Tensor, "*b n e"] | tuple[Float[Tensor, "*b n e"], Float[Tensor, "*b n m"]]:
+    """Look every query up among the keys and average the values by how well the keys match.
+
+    softmax(Q K^T / sqrt(k)) V
+
+    Args:
+        query: What each of n positions asks for.
+        key: What each of m positions offers.
+        value: What each of m positions hands over; its width e may differ from k.
+        mask: Boolean, True = this query may attend to this key. Its shape must broadcast to
+            "*b n m". A query that may attend nowhere gets weights and output of zero.
+        scale: Multiplies the scores before the softmax; 1 / sqrt(k) if not given.
+        return_weights: Also return the weights, which sum to 1 over the keys.
+
+    Returns:
+        The output, or (output, weights).
+
+    Raises:
+        ShapeError: Widths, lengths or the mask do not fit.
+
+    Source: Vaswani et al. 2017, equation 1, arXiv:1706.03762.
+
+    >>> attention(torch.ones(1, 2, 4), torch.ones(1, 3, 4), torch.ones(1, 3, 5)).shape
+    torch.Size([1, 2, 5])
+    """
+    check_attention_shapes(query, key, value, mask)
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    scores = torch.einsum("...nk,...mk->...nm", query, key) * scale  # *b n m
+    if mask is not None:
+        # The lowest finite number instead of -inf: a row with no True stays free of NaN.
+        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+    weights = scores.softmax(dim=-1)
+    if mask is not None:
+        weights = weights.masked_fill(~mask, 0.0)
+    output = torch.einsum("...nm,...me->...ne", weights, value)  # *b n e
+    return (output, weights) if return_weights else output
+
+
+def fused_attention(
+    query: Float[Tensor, "*b n k"],
+    key: Float[Tensor, "*b m k"],
+    value: Float[Tensor, "*b m e"],
+    mask: Bool[Tensor, "..."] | None = None,
+    *,
+    scale: float | None = None,
+) -> Float[Tensor, "*b n e"]:
+    """Compute what `attention` computes with torch's fused kernel, without storing the weights.
+
+    softmax(Q K^T / sqrt(k)) V
+
+    Args, errors and result are those of `attention`; there are no weights to return.
+
+    Source: torch.nn.functional.scaled_dot_product_attention; Dao et al. 2022, arXiv:2205.14135.
+    """
+    check_attention_shapes(query, key, value, mask)
+    output = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
+    if mask is not None:  # a query that may attend nowhere: zero, whichever kernel ran
+        output = output.masked_fill(~mask.any(dim=-1, keepdim=True), 0.0)
+    return output
+
+
+def check_attention_shapes(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
+) -> None:
+    """Raise a ShapeError that names the argument if the four tensors do not fit together."""
+    for name, tensor in (("query", query), ("key", key), ("value", value)):
+        if tensor.ndim < 2:
+            raise ShapeError(
+                f"{name} must have at least two axes (positions, width), but its shape is "
+                f"{tuple(tensor.shape)}; add a batch or position axis with {name}[None]."
+            )
+    if query.shape[-1] != key.shape[-1]:
+        raise ShapeError(
+            f"query and key must have the same width, but query is {query.shape[-1]} wide and "
+            f"key is {key.shape[-1]} wide; project both to one head width k."
+        )
+    if key.shape[-2] != value.shape[-2]:
+        raise ShapeError(
+            f"key and value must have the same number of positions, but key has "
+            f"{key.shape[-2]} and value has {value.shape[-2]}; each key needs its own value."
+        )
+    if mask is None:
+        return
+    if mask.dtype != torch.bool:
+        raise ShapeError(
+            f"mask must be boolean (True = may attend), but its dtype is {mask.dtype}; "
+            "for a mask of 0 and 1 pass mask.bool(), for one of 0 and -inf pass mask == 0."
+        )
+    wanted = (
+        *torch.broadcast_shapes(query.shape[:-2], key.shape[:-2]),
+        query.shape[-2],
+        key.shape[-2],
+    )
+    try:
+        fits = torch.broadcast_shapes(mask.shape, wanted) == torch.Size(wanted)
+    except RuntimeError:
+        fits = False
+    if not fits:
+        raise ShapeError(
+            f"mask must broadcast to (..., queries, keys) = {wanted}, but its shape is "
+            f"{tuple(mask.shape)}; rows are queries, columns are keys."
+        )

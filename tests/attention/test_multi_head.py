@@ -1,0 +1,120 @@
+"""Multi-head attention: against torch.nn.MultiheadAttention, grouped heads, recorded weights."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.testing import assert_close
+
+from attnoise.attention import MultiHeadAttention, causal_mask, padding_mask, record_weights
+from attnoise.errors import ConfigError, ShapeError
+from tests.twins import torch_twin
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_self_attention_equals_torch_with_both_masks():
+    ours, x = MultiHeadAttention(35, heads=5), draw(3, 7, 35)
+    theirs = torch_twin(ours)
+    lengths = torch.tensor([7, 4, 1])
+    mask = causal_mask(7) & padding_mask(lengths, 7)
+    padded = torch.arange(7) >= lengths[:, None]
+    expected, weights = theirs(
+        x, x, x, attn_mask=~causal_mask(7), key_padding_mask=padded, average_attn_weights=False
+    )
+    assert_close(ours(x, mask=mask), expected)
+    with record_weights(ours) as recorded:
+        assert_close(ours(x, mask=mask), expected)
+    assert_close(recorded["attention"], weights.detach())
+
+
+def test_cross_attention_equals_torch():
+    ours, x, context = MultiHeadAttention(35, 5, context_width=13), draw(3, 7, 35), draw(3, 11, 13)
+    expected = torch_twin(ours)(x, context, context, need_weights=False)[0]
+    assert_close(ours(x, context), expected)
+
+
+def test_grouped_heads_equal_full_heads_with_repeated_weights():
+    grouped, full = MultiHeadAttention(42, 6, kv_heads=2), MultiHeadAttention(42, 6)
+    with torch.no_grad():
+        for name in ("to_query", "to_output"):
+            getattr(full, name).load_state_dict(getattr(grouped, name).state_dict())
+        for name in ("to_key", "to_value"):
+            for kind in ("weight", "bias"):
+                few = getattr(getattr(grouped, name), kind)
+                heads = few.reshape(2, 1, 7, *few.shape[1:])
+                many = heads.expand(2, 3, 7, *few.shape[1:]).reshape(42, *few.shape[1:])
+                getattr(getattr(full, name), kind).copy_(many)
+    x = draw(3, 5, 42)
+    assert_close(grouped(x, mask=causal_mask(5)), full(x, mask=causal_mask(5)))
+    assert sum(p.numel() for p in grouped.parameters()) < sum(p.numel() for p in full.parameters())
+
+
+def test_heads_are_where_the_width_is_split():
+    layer, x = MultiHeadAttention(12, heads=3), draw(2, 5, 12)
+    with torch.no_grad():  # silence the second head: only its slice of the output may change
+        layer.to_output.weight.copy_(torch.eye(12))
+        before = layer(x)
+        layer.to_value.weight[4:8], layer.to_value.bias[4:8] = 0.0, 0.0
+        changed = (layer(x) - before).abs().amax((0, 1)) > 0
+    assert changed.tolist() == [False] * 4 + [True] * 4 + [False] * 4
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 999))
+def test_permuting_tokens_permutes_the_output(seed):
+    layer, x = MultiHeadAttention(15, heads=3), draw(2, 7, 15, seed=seed)
+    order = torch.randperm(7, generator=torch.Generator().manual_seed(seed))
+    assert_close(layer(x)[:, order], layer(x[:, order]), atol=1e-5, rtol=1e-4)
+
+
+def test_future_tokens_never_change_the_past():
+    layer, x = MultiHeadAttention(15, heads=3), draw(2, 7, 15)
+    before = layer(x, mask=causal_mask(7))
+    x[:, 4:] += 10
+    after = layer(x, mask=causal_mask(7))
+    assert_close(before[:, :4], after[:, :4])
+    assert not torch.allclose(before[:, 4:], after[:, 4:])
+
+
+def test_record_weights_names_layers_and_puts_the_fused_kernel_back():
+    model = nn.Sequential(MultiHeadAttention(12, 3), MultiHeadAttention(12, 2))
+    before = [layer.attend for layer in model]
+    with record_weights(model) as weights:
+        model(draw(2, 5, 12))
+    assert {name: tuple(w.shape) for name, w in weights.items()} == {
+        "0": (2, 3, 5, 5),
+        "1": (2, 2, 5, 5),
+    }
+    assert [layer.attend for layer in model] == before
+    with pytest.raises(RuntimeError, match="stop"), record_weights(model):
+        raise RuntimeError("stop")
+    assert [layer.attend for layer in model] == before
+    with pytest.raises(ConfigError, match="Linear has none"), record_weights(nn.Linear(2, 2)):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("call", "message", "error"),
+    [
+        (lambda: MultiHeadAttention(10, 3), "d = 10 and heads = 3", ConfigError),
+        (lambda: MultiHeadAttention(12, 6, kv_heads=4), "kv_heads = 4", ConfigError),
+        (lambda: MultiHeadAttention(12, 3)(draw(2, 5, 7)), r"\(2, 5, 7\); .* width 12", ShapeError),
+        (
+            lambda: MultiHeadAttention(12, 3, context_width=7)(draw(2, 5, 12)),
+            "context must have shape .* 7",
+            ShapeError,
+        ),
+        (
+            lambda: MultiHeadAttention(12, 3)(draw(2, 5, 12), draw(3, 5, 12)),
+            "x has 2 and context has 3",
+            ShapeError,
+        ),
+    ],
+)
+def test_bad_input_is_named(call, message, error):
+    with pytest.raises(error, match=message):
+        call()
