@@ -1,0 +1,93 @@
+"""Points in the plane whose density is known, so that scores and samplers can be checked."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..errors import ConfigError, ShapeError
+
+
+class GaussianMixture:
+    """Round Gaussian blobs of one size, all equally likely.
+
+    p(x) = 1/m sum_i N(x; centre_i, std^2 I)
+
+    Args:
+        centres: Where the m blobs are.
+        std: Their standard deviation, above 0, in the unit of the plane.
+
+    Raises:
+        ShapeError: centres is not a list of points.
+        ConfigError: std is not above 0.
+    """
+
+    def __init__(self, centres: Float[Tensor, "m e"], std: float) -> None:
+        if centres.ndim != 2 or not len(centres):
+            raise ShapeError(
+                f"centres must have shape (blobs, axes), but its shape is {tuple(centres.shape)}."
+            )
+        if not std > 0:
+            raise ConfigError(f"std must be above 0, but it is {std}.")
+        self.centres, self.std = centres, std
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Float[Tensor, "n e"]:
+        """Draw n points."""
+        which = torch.randint(len(self.centres), (n,), generator=generator)
+        noise = torch.randn(n, self.centres.shape[1], generator=generator)
+        return self.centres[which] + self.std * noise
+
+    def log_prob(self, x: Float[Tensor, "n e"]) -> Float[Tensor, " n"]:
+        """Return the natural logarithm of the density at each point."""
+        m, e = self.centres.shape
+        square = torch.cdist(x, self.centres).square() / (2 * self.std**2)
+        constant = math.log(m) + e * math.log(self.std * math.sqrt(2 * math.pi))
+        return (-square).logsumexp(dim=-1) - constant
+
+
+def ring_of_gaussians(blobs: int = 8, *, radius: float = 1.5, std: float = 0.1) -> GaussianMixture:
+    """Set equal blobs on a circle, a classic for generators that forget some of them."""
+    angles = 2 * math.pi * torch.arange(blobs) / blobs
+    return GaussianMixture(radius * torch.stack([angles.cos(), angles.sin()], dim=-1), std)
+
+
+def spiral(turns: float = 1.5, *, radius: float = 2.0, std: float = 0.08) -> GaussianMixture:
+    """Set 200 small blobs along a spiral, near enough to one another to make one arm."""
+    u = torch.linspace(0.15, 1.0, 200).sqrt()  # evenly spaced along the arm, nearly
+    angles = 2 * math.pi * turns * u
+    return GaussianMixture(radius * u[:, None] * torch.stack([angles.cos(), angles.sin()], -1), std)
+
+
+class Checkerboard:
+    """The dark fields of a board: even density inside, none outside, edges everywhere.
+
+    p(x) = 1 / (area of the dark fields) on a dark field, else 0
+
+    Args:
+        fields: Fields along a side, an even number.
+        half_width: The board reaches from -half_width to half_width on both axes.
+
+    Raises:
+        ConfigError: fields is odd or below 2.
+    """
+
+    def __init__(self, fields: int = 4, half_width: float = 2.0) -> None:
+        if fields < 2 or fields % 2:
+            raise ConfigError(f"fields must be even and at least 2, but it is {fields}.")
+        self.fields, self.half_width = fields, half_width
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Float[Tensor, "n 2"]:
+        """Draw n points."""
+        row = torch.randint(self.fields, (n,), generator=generator)
+        pair = torch.randint(self.fields // 2, (n,), generator=generator)
+        corner = torch.stack([2 * pair + row % 2, row], dim=-1)
+        inside = torch.rand(n, 2, generator=generator)
+        return (corner + inside) * (2 * self.half_width / self.fields) - self.half_width
+
+    def log_prob(self, x: Float[Tensor, "n 2"]) -> Float[Tensor, " n"]:
+        """Return the natural logarithm of the density at each point; -inf on light fields."""
+        field = ((x + self.half_width) * (self.fields / (2 * self.half_width))).floor()
+        dark = (field.sum(dim=-1) % 2 == 0) & (field >= 0).all(-1) & (field < self.fields).all(-1)
+        area = (2 * self.half_width) ** 2 / 2
+        return torch.where(dark, -math.log(area), -math.inf)
