@@ -1,0 +1,177 @@
+"""Denoisers: functions from a noisy sample to a guess of the clean one. Two are exact.
+
+Every denoiser is called as denoiser(x_t, t, label) and returns x0_hat, so that a sampler need
+not know what is behind it: a formula, the data themselves, or a network.
+"""
+
+from typing import Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ..attention import attention
+from ..errors import ConfigError, DataError, ShapeError
+from .process import like
+from .schedules import Schedule
+from .targets import to_x0
+
+
+class Denoiser(Protocol):
+    """Anything that guesses the clean sample, E[x0 | x_t] at best."""
+
+    def __call__(self, x_t: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor: ...
+
+
+class IdealDenoiser:
+    """The best denoiser that there is for a finite data set: attention over the data.
+
+    E[x0 | x_t] = sum_i w_i x_i,  w = softmax_i(-|x_t - alpha x_i|^2 / (2 sigma^2))
+
+    The square opens into alpha x_t . x_i / sigma^2 - alpha^2 |x_i|^2 / (2 sigma^2) and a term
+    that all i share, which the softmax ignores. So the score is a dot product of the query
+    (alpha x_t, alpha^2) / sigma^2 and the key (x_i, -|x_i|^2 / 2), and the values are the data.
+
+    Args:
+        data: The data set; the leading axis counts its m samples.
+        schedule: The noise schedule.
+        labels: The class of each sample, for use with a label: then a boolean mask lets each
+            query see its own class alone.
+
+    Raises:
+        DataError: The data hold NaN or infinity, or no sample.
+        ShapeError: labels does not hold one class per sample.
+
+    Source: Karras et al. 2022, appendix B.3, arXiv:2206.00364, here for alpha below 1.
+    """
+
+    def __init__(self, data: Float[Tensor, "m *axes"], schedule: Schedule, labels=None) -> None:
+        if not len(data) or not bool(torch.isfinite(data).all()):
+            raise DataError(
+                "data must hold at least one sample and no NaN or infinity; "
+                f"it holds {len(data)} samples."
+            )
+        if labels is not None and labels.shape != data.shape[:1]:
+            raise ShapeError(
+                f"labels must hold one class for each of the {len(data)} samples, but its shape "
+                f"is {tuple(labels.shape)}."
+            )
+        self.schedule, self.labels = schedule, labels
+        self.value = data.flatten(1).double()  # m e; float64: near t = 0 the scores are huge
+        half_square = self.value.square().sum(dim=1, keepdim=True) / 2
+        self.key = torch.cat([self.value, -half_square], dim=1)  # m e+1
+
+    def __call__(
+        self,
+        x_t: Float[Tensor, "b *axes"],
+        t: Int[Tensor, " b"],
+        label: Int[Tensor, " b"] | None = None,
+    ) -> Float[Tensor, "b *axes"]:
+        """Return the mean of all clean samples that x_t may come from."""
+        return self._attend(x_t, t, label)[0].to(x_t.dtype).reshape(x_t.shape)
+
+    def weights(
+        self,
+        x_t: Float[Tensor, "b *axes"],
+        t: Int[Tensor, " b"],
+        label: Int[Tensor, " b"] | None = None,
+    ) -> Float[Tensor, "b m"]:
+        """Return how likely x_t comes from each sample: the attention weights, float64."""
+        return self._attend(x_t, t, label)[1]
+
+    def _attend(self, x_t: Tensor, t: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
+        self.schedule.check_time(t, first=1)
+        if x_t[0].numel() != self.value.shape[1]:
+            raise ShapeError(
+                f"x_t must have {self.value.shape[1]} numbers per sample, as the data have, but "
+                f"its shape is {tuple(x_t.shape)}."
+            )
+        if label is not None and self.labels is None:
+            raise ConfigError(
+                "label was given, but the denoiser knows no labels; "
+                "build it with IdealDenoiser(data, schedule, labels)."
+            )
+        alpha_bar = self.schedule.alpha_bar.to(t.device)[t][:, None]  # b 1
+        scaled = torch.cat([alpha_bar.sqrt() * x_t.flatten(1).double(), alpha_bar], dim=1)
+        query = scaled / (1 - alpha_bar)  # b e+1
+        mask = None if label is None else label[:, None] == self.labels[None, :]  # b m
+        return attention(query, self.key, self.value, mask, scale=1.0, return_weights=True)
+
+
+class GaussianDenoiser:
+    """The exact denoiser of Gaussian data: a straight line.
+
+    E[x0 | x_t] = mean + alpha C (alpha^2 C + sigma^2 I)^{-1} (x_t - alpha mean)
+
+    Args:
+        mean: Mean of the data.
+        covariance: Covariance C of the data, symmetric, with no negative eigenvalue.
+        schedule: The noise schedule.
+
+    Raises:
+        ShapeError: The covariance is not square or does not fit the mean.
+        DataError: The covariance is not symmetric or has a negative eigenvalue.
+
+    Source: conditional mean of jointly normal variables; Bishop 2006, equation 2.81.
+    """
+
+    def __init__(
+        self, mean: Float[Tensor, " e"], covariance: Float[Tensor, "e e"], schedule: Schedule
+    ) -> None:
+        if covariance.shape != (len(mean), len(mean)):
+            raise ShapeError(
+                f"covariance must have shape {(len(mean), len(mean))} to fit the mean, but its "
+                f"shape is {tuple(covariance.shape)}."
+            )
+        covariance = covariance.double()
+        eigenvalues, self.axes = torch.linalg.eigh(covariance)
+        if not torch.allclose(covariance, covariance.T) or eigenvalues.min() < -1e-8:
+            raise DataError(
+                "covariance must be symmetric with no negative eigenvalue, but its smallest one is "
+                f"{float(eigenvalues.min()):.3g}; estimate it with torch.cov."
+            )
+        self.mean, self.variances = mean.double(), eigenvalues.clamp(min=0)
+        self.schedule = schedule
+
+    def __call__(
+        self, x_t: Float[Tensor, "b *axes"], t: Int[Tensor, " b"], label: None = None
+    ) -> Float[Tensor, "b *axes"]:
+        """Return the mean of x0 given x_t, exactly."""
+        self.schedule.check_time(t, first=1)
+        alpha_bar = self.schedule.alpha_bar.to(t.device)[t][:, None]  # b 1
+        alpha = alpha_bar.sqrt()
+        centred = (x_t.flatten(1).double() - alpha * self.mean) @ self.axes  # along each axis
+        gain = alpha * self.variances / (alpha_bar * self.variances + 1 - alpha_bar)
+        x0_hat = self.mean + (gain * centred) @ self.axes.T
+        return x0_hat.to(x_t.dtype).reshape(x_t.shape)
+
+
+class NetworkDenoiser:
+    """A trained network, seen as a denoiser whatever it predicts.
+
+    Args:
+        model: Called as model(x_t, t / T) or model(x_t, t / T, label).
+        schedule: The noise schedule that it was trained with.
+        target: What it predicts: "eps", "x0" or "v".
+        clip: Cut x0_hat off at -clip and clip; 1 for images, None for data without bounds.
+    """
+
+    def __init__(
+        self, model: nn.Module, schedule: Schedule, target: str = "eps", clip: float | None = None
+    ) -> None:
+        self.model, self.schedule, self.target, self.clip = model, schedule, target, clip
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        x_t: Float[Tensor, "b *axes"],
+        t: Int[Tensor, " b"],
+        label: Int[Tensor, " b"] | None = None,
+    ) -> Float[Tensor, "b *axes"]:
+        """Return the network's guess of x0."""
+        self.schedule.check_time(t, first=1)
+        condition = () if label is None else (label,)
+        output = self.model(x_t, t / self.schedule.T, *condition)
+        alpha, sigma = like(self.schedule.alpha(t), x_t), like(self.schedule.sigma(t), x_t)
+        x0_hat = to_x0(self.target, output, x_t, alpha, sigma)
+        return x0_hat if self.clip is None else x0_hat.clamp(-self.clip, self.clip)

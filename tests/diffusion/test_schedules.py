@@ -1,0 +1,78 @@
+"""Schedules: constants from the papers, the rescaling, properties that all share, errors."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from attnoise.diffusion import Schedule, cosine_schedule, linear_schedule, make_schedule
+from attnoise.errors import ConfigError
+
+
+def test_linear_ends_where_ho_et_al_end():
+    schedule = linear_schedule()
+    assert_close(schedule.beta[[1, 1000]], torch.tensor([1e-4, 0.02], dtype=torch.float64))
+    assert schedule.alpha_bar[-1].item() == pytest.approx(4.04e-5, rel=1e-2)
+
+
+@pytest.mark.parametrize(("T", "left"), [(100, 0.364), (200, 0.132)])
+def test_without_rescaling_few_steps_leave_the_picture(T, left):
+    assert linear_schedule(T, rescale=False).alpha_bar[-1].item() == pytest.approx(left, abs=1e-3)
+    assert linear_schedule(T).alpha_bar[-1] < 1e-4
+
+
+def test_cosine_follows_its_formula_before_the_clip():
+    schedule, t = cosine_schedule(50), torch.arange(0, 50)
+    f = lambda u: math.cos((u / 50 + 0.008) / 1.008 * math.pi / 2) ** 2  # noqa: E731
+    expected = torch.tensor([f(u) / f(0) for u in t.tolist()], dtype=torch.float64)
+    assert_close(schedule.alpha_bar[:50], expected)
+    assert schedule.beta[50].item() == pytest.approx(0.999)
+
+
+def test_sigmoid_is_symmetric_about_the_middle():
+    alpha_bar = make_schedule("sigmoid", 40).alpha_bar
+    assert_close(alpha_bar[5:36] + alpha_bar[5:36].flip(0), torch.ones(31, dtype=torch.float64))
+    steeper = make_schedule("sigmoid", 40, tau=0.5).alpha_bar
+    assert steeper[10] > alpha_bar[10]
+    assert steeper[30] < alpha_bar[30]
+
+
+@settings(max_examples=30, deadline=None)
+@given(name=st.sampled_from(["linear", "cosine", "sigmoid"]), T=st.integers(21, 1500))
+def test_every_schedule_starts_at_data_and_falls_to_noise(name, T):
+    schedule = make_schedule(name, T)
+    assert schedule.T == T
+    assert schedule.name == name
+    assert schedule.alpha_bar[0] == 1
+    assert (schedule.alpha_bar.diff() < 0).all()
+    assert 0 < schedule.alpha_bar[-1] < 2e-3
+    assert schedule.beta[0] == 0
+    assert_close((1 - schedule.beta).cumprod(0), schedule.alpha_bar)
+    t = torch.arange(T + 1)
+    assert_close(schedule.alpha(t) ** 2 + schedule.sigma(t) ** 2, torch.ones(T + 1))
+    assert_close(
+        schedule.snr(t[1:]), (schedule.alpha(t) / schedule.sigma(t))[1:] ** 2, rtol=1e-3, atol=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: make_schedule("cosin"), "'linear', 'cosine', 'sigmoid', but it is 'cosin'; did you mean 'cosine'"),
+        (lambda: linear_schedule(0), "T must be a whole number of at least 1, but it is 0"),
+        (lambda: linear_schedule(10), "every beta must lie in .* to 2"),
+        (lambda: make_schedule("sigmoid", 9, tau=0), "tau > 0"),
+        (lambda: cosine_schedule(9).alpha(torch.tensor([10])), "between 0 and T = 9, .* 10 to 10"),
+        (lambda: cosine_schedule(9).alpha(torch.tensor([-1])), "from -1 to -1"),
+        (lambda: cosine_schedule(9).sigma(torch.tensor([0.5])), "dtype is torch.float32"),
+        (lambda: Schedule(torch.tensor([1.0, 0.5])), "float64 .* dtype torch.float32"),
+        (lambda: Schedule(torch.tensor([1.0, 0.5, 0.6]).double()), "fall at every step"),
+        (lambda: Schedule(torch.tensor([0.9, 0.5]).double()), "start at 1"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ConfigError, match=message):
+        call()
