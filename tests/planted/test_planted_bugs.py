@@ -1,0 +1,138 @@
+"""Break the package in a copy, one bug at a time, and see the test that names it go red.
+
+A test that stays green with its bug planted would prove nothing. Each bug is one replaced piece of
+source; the copy is thrown away.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ATTENTION = "attention/test_scaled_dot_product.py::"
+PROCESS, SAMPLERS = "diffusion/test_process.py::", "diffusion/test_samplers.py::"
+
+# name: (module, what stands there, what the bug makes of it, the test that must notice)
+BUGS = {
+    "mask flipped": (
+        "attention/scaled_dot_product.py",
+        "scores.masked_fill(~mask, torch",
+        "scores.masked_fill(mask, torch",
+        ATTENTION + "test_masked_keys_have_no_influence",
+    ),
+    "scale dropped": (
+        "attention/scaled_dot_product.py",
+        "query, key) * scale",
+        "query, key)",
+        ATTENTION + "test_scale_is_one_over_root_of_head_width",
+    ),
+    "softmax over queries": (
+        "attention/scaled_dot_product.py",
+        "scores.softmax(dim=-1)",
+        "scores.softmax(dim=-2)",
+        ATTENTION + "test_weights_sum_to_one_and_output_stays_among_the_values",
+    ),
+    "diagonal off by one": (
+        "attention/masks.py",
+        ".tril(diagonal=m - n)",
+        ".tril(diagonal=m - n - 1)",
+        "attention/test_masks.py::test_causal_mask_lines_the_last_query_up_with_the_last_key",
+    ),
+    "key heads in the wrong order": (
+        "attention/multi_head.py",
+        '"b g m k -> b (g r) m k", r=group)  # b h m k\n            value',
+        '"b g m k -> b (r g) m k", r=group)  # b h m k\n            value',
+        "attention/test_multi_head.py::test_grouped_heads_equal_full_heads_with_repeated_weights",
+    ),
+    "gate left out": (
+        "transformers/block.py",
+        "return x + gate_m * self.mlp(",
+        "return x + self.mlp(",
+        "transformers/test_block.py::test_condition_starts_as_the_identity_and_then_matters",
+    ),
+    "betas not rescaled": (
+        "diffusion/schedules.py",
+        "1000 / T if rescale else 1.0",
+        "1.0",
+        "diffusion/test_schedules.py::test_without_rescaling_few_steps_leave_the_picture",
+    ),
+    "root forgotten": (
+        "diffusion/schedules.py",
+        "return (1 - self._at(t)).sqrt().float()",
+        "return (1 - self._at(t)).float()",
+        PROCESS + "test_the_chain_has_the_moments_of_the_jump",
+    ),
+    "posterior weights swapped": (
+        "diffusion/process.py",
+        "like(weight_x0, x_t) * x0 + like(weight_xt, x_t) * x_t",
+        "like(weight_xt, x_t) * x0 + like(weight_x0, x_t) * x_t",
+        PROCESS + "test_one_step_posterior_is_ho_et_al_equation_7",
+    ),
+    "noise on the last step": (
+        "diffusion/samplers.py",
+        "if before > 0:",
+        "if True:",
+        SAMPLERS + "test_last_step_adds_no_noise",
+    ),
+    "sign of v": (
+        "diffusion/targets.py",
+        "alpha * eps - sigma * x0,",
+        "alpha * eps + sigma * x0,",
+        "diffusion/test_targets.py::test_x0_and_eps_come_back_from_any_target",
+    ),
+    "one time for the whole batch": (
+        "diffusion/targets.py",
+        "t = t.to(x0.device)",
+        "t = t[:1].expand(len(t))",
+        "diffusion/test_targets.py::test_network_sees_times_from_one_step_to_one_and_the_label",
+    ),
+    "length of the keys forgotten": (
+        "diffusion/denoisers.py",
+        "torch.cat([self.value, -half_square], dim=1)",
+        "torch.cat([self.value, 0 * half_square], dim=1)",
+        "diffusion/test_denoisers.py::test_ideal_denoiser_is_bayes",
+    ),
+    "patches transposed": (
+        "diffusion/networks.py",
+        '"b (i j) (c p q) -> b c (i p) (j q)"',
+        '"b (j i) (c p q) -> b c (i p) (j q)"',
+        "diffusion/test_networks.py::test_patches_go_back_where_they_came_from",
+    ),
+    "test digits in training": (
+        "data/digits.py",
+        '{"train": ~is_test,',
+        '{"train": is_test | True,',
+        "data/test_digits.py::test_split_is_disjoint_complete_and_balanced",
+    ),
+}
+
+
+def run_with(package_parent: Path, test: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", str(ROOT / "tests" / test)]
+    paths = os.pathsep.join([str(package_parent), str(ROOT)])
+    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_planted_bug_turns_its_test_red(bug, tmp_path):
+    module, stands, planted, test = BUGS[bug]
+    shutil.copytree(ROOT / "code" / "attnoise", tmp_path / "attnoise")
+    path = tmp_path / "attnoise" / module
+    source = path.read_text()
+    assert source.count(stands) == 1, f"{module} must hold {stands!r} exactly once"
+    path.write_text(source.replace(stands, planted))
+    result = run_with(tmp_path, test)
+    assert result.returncode == 1, f"{test} stayed green\n{result.stdout}"
+    assert " failed" in result.stdout
+
+
+def test_without_a_bug_the_same_tests_are_green():
+    tests = sorted({str(ROOT / "tests" / test) for *_, test in BUGS.values()})
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
