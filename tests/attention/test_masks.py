@@ -37,6 +37,7 @@ def test_masks_combine_with_and():
     assert both[0, 0].int().tolist() == [[1, 0, 0], [1, 1, 0], [1, 1, 0]]
 
 
+@pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("call", "message", "error"),
     [

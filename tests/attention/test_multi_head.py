@@ -97,6 +97,7 @@ def test_record_weights_names_layers_and_puts_the_fused_kernel_back():
         pass
 
 
+@pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("call", "message", "error"),
     [

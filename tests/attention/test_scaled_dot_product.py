@@ -99,6 +99,7 @@ BAD = {
 }  # fmt: skip
 
 
+@pytest.mark.bad_input
 @pytest.mark.parametrize("message", BAD)
 @pytest.mark.parametrize("function", [attention, fused_attention])
 def test_bad_input_is_named(function, message):

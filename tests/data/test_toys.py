@@ -52,6 +52,7 @@ def test_board_is_dark_at_its_corner_and_light_beside_it():
     ]
 
 
+@pytest.mark.bad_input
 def test_bad_input_is_named():
     with pytest.raises(ConfigError, match="fields must be even and at least 2, but it is 3"):
         Checkerboard(3)

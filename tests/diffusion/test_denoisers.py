@@ -118,6 +118,7 @@ def test_network_is_seen_through_any_target(target):
     assert_close(clipped, x0.clamp(-0.5, 0.5), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("call", "message", "error"),
     [

@@ -81,6 +81,7 @@ def test_time_features_tell_neighbouring_steps_apart():
     assert (features[1:] - features[:-1]).norm(dim=-1).min() > 0.5
 
 
+@pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("call", "message", "error"),
     [

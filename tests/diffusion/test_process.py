@@ -80,6 +80,7 @@ def test_same_generator_same_noise():
     assert not torch.equal(first, other)
 
 
+@pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("call", "message", "error"),
     [

@@ -118,6 +118,7 @@ def test_generator_and_label_are_handed_on():
     assert all(given is label for _, given in seen)
 
 
+@pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("options", "message"),
     [

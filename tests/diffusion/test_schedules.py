@@ -58,6 +58,7 @@ def test_every_schedule_starts_at_data_and_falls_to_noise(name, T):
     )
 
 
+@pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("call", "message"),
     [

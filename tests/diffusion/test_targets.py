@@ -20,7 +20,7 @@ def draw(*shape, seed=0):
 @settings(max_examples=30, deadline=None)
 @given(target=st.sampled_from(TARGETS), alpha=st.floats(0.05, 0.99), seed=st.integers(0, 99))
 def test_x0_and_eps_come_back_from_any_target(target, alpha, seed):
-    alpha = torch.tensor([[alpha]], dtype=torch.float64)
+    alpha = torch.full((3, 1), alpha, dtype=torch.float64)
     sigma = (1 - alpha**2).sqrt()
     x0, eps = draw(3, 5, seed=seed), draw(3, 5, seed=seed + 1)
     x_t = alpha * x0 + sigma * eps
@@ -30,7 +30,8 @@ def test_x0_and_eps_come_back_from_any_target(target, alpha, seed):
 
 
 def test_v_is_alpha_eps_minus_sigma_x0():
-    x0, eps, alpha, sigma = draw(3, 5), draw(3, 5, seed=1), torch.tensor(0.6), torch.tensor(0.8)
+    x0, eps = draw(3, 5), draw(3, 5, seed=1)
+    alpha, sigma = torch.full((3, 1), 0.6), torch.full((3, 1), 0.8)
     assert_close(make_target("v", x0, eps, alpha, sigma), 0.6 * eps - 0.8 * x0)
 
 
@@ -80,6 +81,7 @@ def test_network_sees_times_from_one_step_to_one_and_the_label():
     assert torch.equal(seen["label"], label)
 
 
+@pytest.mark.bad_input
 def test_bad_input_is_named():
     x0, schedule = draw(3, 2).float(), cosine_schedule(9)
     with pytest.raises(ConfigError, match="weighting must be one of 'simple'.* but it is 'snr'"):

@@ -60,6 +60,7 @@ def test_condition_of_zero_gates_one_is_the_plain_block():
     assert_close(conditioned(x, condition=draw(2, 5)), plain(x))
 
 
+@pytest.mark.bad_input
 def test_bad_input_is_named():
     with pytest.raises(ShapeError, match="built to take none, but it got"):
         Block(12, 3)(draw(2, 7, 12), condition=draw(2, 5))

@@ -4,11 +4,12 @@ Every denoiser is called as denoiser(x_t, t, label) and returns x0_hat, so that 
 not know what is behind it: a formula, the data themselves, or a network.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..attention import attention
 from ..errors import ConfigError, DataError, ShapeError
@@ -17,6 +18,7 @@ from .schedules import Schedule
 from .targets import to_x0
 
 
+@runtime_checkable
 class Denoiser(Protocol):
     """Anything that guesses the clean sample, E[x0 | x_t] at best."""
 
@@ -134,7 +136,7 @@ class GaussianDenoiser:
         self.schedule = schedule
 
     def __call__(
-        self, x_t: Float[Tensor, "b *axes"], t: Int[Tensor, " b"], label: None = None
+        self, x_t: Float[Tensor, "b *axes"], t: Int[Tensor, " b"], label: Tensor | None = None
     ) -> Float[Tensor, "b *axes"]:
         """Return the mean of x0 given x_t, exactly."""
         self.schedule.check_time(t, first=1)
@@ -157,7 +159,11 @@ class NetworkDenoiser:
     """
 
     def __init__(
-        self, model: nn.Module, schedule: Schedule, target: str = "eps", clip: float | None = None
+        self,
+        model: Callable[..., Tensor],
+        schedule: Schedule,
+        target: str = "eps",
+        clip: float | None = None,
     ) -> None:
         self.model, self.schedule, self.target, self.clip = model, schedule, target, clip
 

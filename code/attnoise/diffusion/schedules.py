@@ -73,15 +73,15 @@ class Schedule:
         ratio = self.alpha_bar[1:] / self.alpha_bar[:-1]
         return torch.cat([torch.zeros(1, dtype=torch.float64), 1 - ratio])
 
-    def alpha(self, t: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
+    def alpha(self, t: Int[Tensor, "*b"]) -> Float[Tensor, "*b"]:
         """Share of the clean sample in x_t: sqrt(alpha_bar_t), float32."""
         return self._at(t).sqrt().float()
 
-    def sigma(self, t: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
+    def sigma(self, t: Int[Tensor, "*b"]) -> Float[Tensor, "*b"]:
         """Noise level of x_t: sqrt(1 - alpha_bar_t), float32."""
         return (1 - self._at(t)).sqrt().float()
 
-    def snr(self, t: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
+    def snr(self, t: Int[Tensor, "*b"]) -> Float[Tensor, "*b"]:
         """Signal-to-noise ratio alpha^2 / sigma^2, float32; infinite at t = 0.
 
         Source: Kingma et al. 2021, equation 2, arXiv:2107.00630.
@@ -89,7 +89,7 @@ class Schedule:
         alpha_bar = self._at(t)
         return (alpha_bar / (1 - alpha_bar)).float()
 
-    def check_time(self, t: Int[Tensor, " b"], *, first: int = 0) -> None:
+    def check_time(self, t: Int[Tensor, "*b"], *, first: int = 0) -> None:
         """Raise a ConfigError unless t holds whole numbers from `first` to T."""
         if t.dtype.is_floating_point or t.dtype == torch.bool:
             raise ConfigError(
@@ -102,7 +102,7 @@ class Schedule:
                 f"to {int(t.max())}; t = 0 is data and t = T is noise."
             )
 
-    def _at(self, t: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
+    def _at(self, t: Int[Tensor, "*b"]) -> Float[Tensor, "*b"]:
         self.check_time(t)
         return self.alpha_bar.to(t.device)[t]
 

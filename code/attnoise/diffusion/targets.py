@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import DataError, choose
 from .process import add_noise, like, noise_like
@@ -94,7 +94,7 @@ def to_eps(
 
 
 def simple_loss(
-    model: nn.Module,
+    model: Callable[..., Tensor],
     x0: Float[Tensor, "b *axes"],
     schedule: Schedule,
     generator: torch.Generator | None = None,

@@ -1,0 +1,21 @@
+"""While tests run, every shape and type in the models' signatures is checked at each call.
+
+Tests of bad input carry the mark `bad_input`: for them the checks are off, so that they meet the
+errors that a reader meets, who runs without them.
+"""
+
+import jaxtyping
+import pytest
+
+# Before the first import of the package: the hook decorates functions as they are loaded.
+CHECKED = ["attention", "transformers", "diffusion", "data"]
+jaxtyping.install_import_hook([f"attnoise.{room}" for room in CHECKED], "beartype.beartype")
+
+
+@pytest.fixture(autouse=True)
+def signature_checks(request):
+    """Switch the checks off while a test of bad input runs."""
+    off = request.node.get_closest_marker("bad_input") is not None
+    jaxtyping.config.update("jaxtyping_disable", off)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
