@@ -1,5 +1,7 @@
 """Ancestral sampling: exact on Gaussian data, silent on the last step, repeatable."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -24,7 +26,7 @@ def draw(*shape, seed=0):
 def gaussian_recursion(mean, variance, schedule, timesteps, variance_kind):
     """Follow mean and variance of one Gaussian axis through the sampler, without drawing."""
     m, v = 0.0, 1.0
-    for now, before in zip(timesteps[:-1], timesteps[1:], strict=True):
+    for now, before in pairwise(timesteps):
         bar, bar_s = schedule.alpha_bar[now].item(), schedule.alpha_bar[before].item()
         ratio, alpha = bar / bar_s, bar**0.5
         gain = (

@@ -97,7 +97,10 @@ class IdealDenoiser:
         scaled = torch.cat([alpha_bar.sqrt() * x_t.flatten(1).double(), alpha_bar], dim=1)
         query = scaled / (1 - alpha_bar)  # b e+1
         mask = None if label is None else label[:, None] == self.labels[None, :]  # b m
-        return attention(query, self.key, self.value, mask, scale=1.0, return_weights=True)
+        output, weights = attention(
+            query, self.key, self.value, mask, scale=1.0, return_weights=True
+        )
+        return output, weights
 
 
 class GaussianDenoiser:

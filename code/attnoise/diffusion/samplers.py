@@ -1,6 +1,7 @@
 """Samplers: from noise to data, one step at a time. Each is a generator that yields every step."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -66,7 +67,7 @@ def ddpm_sample(
 
 
 def _ddpm_steps(denoiser, x, schedule, generator, timesteps, label, variance) -> Iterator[Step]:
-    for now, before in zip(timesteps[:-1], timesteps[1:], strict=True):
+    for now, before in pairwise(timesteps):
         t = torch.full(x.shape[:1], now, device=x.device)
         x0_hat = denoiser(x, t, label)
         x, std = posterior(x0_hat, x, t, schedule, torch.full_like(t, before))
@@ -104,7 +105,7 @@ def spaced_timesteps(T: int, steps: int) -> list[int]:
 
 def check_timesteps(timesteps: Sequence[int], schedule: Schedule) -> None:
     """Raise a ConfigError unless the timesteps fall strictly from T to 0."""
-    falls = all(a > b for a, b in zip(timesteps[:-1], timesteps[1:], strict=True))
+    falls = all(a > b for a, b in pairwise(timesteps))
     if len(timesteps) < 2 or timesteps[0] != schedule.T or timesteps[-1] != 0 or not falls:
         raise ConfigError(
             f"timesteps must fall from T = {schedule.T} to 0, but they are "

@@ -67,7 +67,7 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(
             nn.Linear(d, mlp_ratio * d), nn.GELU(), nn.Linear(mlp_ratio * d, d)
         )
-        self.modulation = None if affine else Modulation(condition_width, d)
+        self.modulation = None if condition_width is None else Modulation(condition_width, d)
 
     def forward(
         self,

@@ -1,0 +1,112 @@
+"""The package fits into Colab as it is, and the book's environment fits the package."""
+
+import re
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+COLAB_PYTHON = "3.13.0"
+COLAB_LISTED = Path(__file__).with_name("colab-pip-freeze.txt")
+# What an install on Colab may add. It must never upgrade or remove what is there.
+ADDITIONS = {"jaxtyping", "wadler-lindig"}
+
+
+def pins(path: Path) -> dict[str, Version]:
+    """Read `name==version` lines into a dictionary."""
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        match = re.match(r"([A-Za-z0-9._-]+)==([^;\s]+)", line)
+        if match:
+            found[canonicalize_name(match[1])] = Version(match[2])
+    return found
+
+
+def clashes(requirements: list[str], shipped: dict[str, Version]) -> list[str]:
+    """Follow requirements through what Colab lacks; list what would change or come unannounced."""
+    problems, waiting, seen = [], list(requirements), set()
+    while waiting:
+        requirement = Requirement(waiting.pop())
+        name = canonicalize_name(requirement.name)
+        marker = requirement.marker
+        if marker is not None and not marker.evaluate({"extra": "", "python_version": "3.13"}):
+            continue
+        if name in shipped:
+            if not requirement.specifier.contains(shipped[name], prereleases=True):
+                problems.append(f"{requirement} would change Colab's {name} {shipped[name]}")
+        elif name not in ADDITIONS:
+            problems.append(f"{requirement} is not on Colab's list and not an allowed addition")
+        elif name not in seen:
+            seen.add(name)
+            waiting += metadata.requires(name) or []
+    return problems
+
+
+def test_install_on_colab_changes_nothing():
+    assert clashes(PROJECT["dependencies"], pins(COLAB_LISTED)) == []
+
+
+@pytest.mark.parametrize(
+    ("requirement", "message"),
+    [
+        ("torch==2.13.0", "torch==2.13.0 would change Colab's torch 2.11.0"),
+        ("numpy>=2.4", "numpy>=2.4 would change Colab's numpy 2.1.3"),
+        ("ipywidgets>=8", "ipywidgets>=8 would change Colab's ipywidgets 7.7.1"),
+        ("timm>=1", "timm>=1 is not on Colab's list and not an allowed addition"),
+    ],
+)
+def test_a_requirement_that_would_change_colab_is_seen(requirement, message):
+    assert clashes([requirement], pins(COLAB_LISTED)) == [message]
+
+
+@pytest.mark.parametrize("version", ["3.11.2", "3.12.0", COLAB_PYTHON])
+def test_supported_pythons(version):
+    assert SpecifierSet(PROJECT["requires-python"]).contains(version)
+
+
+def test_nothing_is_pinned_in_the_package():
+    for line in PROJECT["dependencies"]:
+        operators = {part.operator for part in Requirement(line).specifier}
+        assert operators == {">="}, f"{line}: the package's requirements are lower bounds only"
+
+
+def test_the_books_environment_satisfies_the_package():
+    book = pins(ROOT / "requirements.txt")
+    for line in PROJECT["dependencies"]:
+        requirement = Requirement(line)
+        version = book[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version), f"{line}, requirements.txt has {version}"
+
+
+def test_every_line_of_the_books_environment_is_pinned():
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    lines = [line for line in lines if line and not line.startswith("#")]
+    loose = [line for line in lines[:-1] if "==" not in line or "+" in line]
+    assert loose == []
+    assert lines[-1] == "-e ."
+
+
+def test_the_books_environment_installs_on_debians_python():
+    for name, version in pins(ROOT / "requirements.txt").items():
+        try:
+            installed = metadata.metadata(name)
+        except metadata.PackageNotFoundError:  # for another operating system
+            continue
+        allowed = SpecifierSet(installed["Requires-Python"] or "")
+        if Version(installed["Version"]).public == version.public:
+            assert allowed.contains("3.11.2"), f"{name} {version} needs Python {allowed}"
+
+
+def test_jupyter_book_stays_below_two():
+    assert pins(ROOT / "requirements.txt")["jupyter-book"] < Version("2")
+
+
+def test_code_is_no_package():
+    assert not (ROOT / "code" / "__init__.py").exists(), "it would shadow the module `code`"
