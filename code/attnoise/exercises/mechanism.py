@@ -1,0 +1,183 @@
+"""How a chapter's exercises are checked: in the notebook, at once, and with the reason.
+
+A checker is a function that takes the reader's answer, compares it with what known
+misunderstandings would give, then with what is right, and returns a sentence of praise that says
+what was shown. See any chapter's module beside this one.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import choose
+
+LEVELS = {"trace": 1, "code": 2, "derive": 2, "explore": 3}  # points that a grader gives
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found. True if the answer is right; shown as one line in the notebook."""
+
+    passed: bool
+    message: str
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __repr__(self) -> str:
+        return f"{'✓' if self.passed else '✗'} {self.message}"
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise of a chapter: its number there, its title, level, minutes and checker."""
+
+    name: str
+    number: int
+    title: str
+    level: str
+    minutes: int
+    check: Callable[[Any], Verdict] = field(repr=False)
+
+    @property
+    def points(self) -> int:
+        """What a right answer is worth: 1 for tracing, 2 for code and derivations, 3 to explore."""
+        return LEVELS[self.level]
+
+
+class Wrong(Exception):
+    """Raised inside a checker: the answer is wrong, and this says what was misunderstood."""
+
+
+def exercise(
+    number: int, title: str, *, level: str, minutes: int
+) -> Callable[[Callable[[Any], str]], Callable[[Any], Verdict]]:
+    """Turn a checker into a check that returns a `Verdict`, whatever the reader's answer does.
+
+    Args:
+        number: The exercise's number in its chapter, from 1.
+        title: Its title there.
+        level: "trace", "code", "derive" or "explore".
+        minutes: How long it takes.
+
+    Returns:
+        A decorator. The decorated function never raises for a wrong answer: mistakes, exceptions
+        in the reader's code and answers not yet written all become verdicts. It carries its
+        `Exercise` as the attribute `exercise`.
+
+    Raises:
+        ConfigError: The level is unknown.
+    """
+    choose("level", level, LEVELS)
+
+    def decorate(checker: Callable[[Any], str]) -> Callable[[Any], Verdict]:
+        @functools.wraps(checker)
+        def check(answer: Any) -> Verdict:
+            if answer is None or answer is ...:
+                return Verdict(False, f"Exercise {number} has no answer yet.")
+            try:
+                return Verdict(True, checker(answer))
+            except NotImplementedError:
+                return Verdict(False, f"Exercise {number} is not written yet.")
+            except Wrong as wrong:
+                return Verdict(False, str(wrong))
+            except Exception as error:  # whatever the reader's code raises, the notebook goes on
+                return Verdict(
+                    False,
+                    f"Your code stopped with {type(error).__name__}: {error}. "
+                    "Call it yourself on a small input to see where.",
+                )
+
+        record = Exercise(checker.__name__, number, title, level, minutes, check)
+        check.exercise = record  # type: ignore[attr-defined]
+        return check
+
+    return decorate
+
+
+def exercises_of(module: Any) -> list[Exercise]:
+    """List a chapter's exercises in the order of their numbers."""
+    found = [f.exercise for f in vars(module).values() if hasattr(f, "exercise")]
+    return sorted(found, key=lambda exercise: exercise.number)
+
+
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    """Draw the inputs of a check: standard normal, the same each time."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def call(function: Callable, *arguments: Any, **options: Any) -> Any:
+    """Call the reader's function on copies of the arguments, and look whether anything came back.
+
+    Raises:
+        Wrong: The answer is no function, takes other arguments, or returns None.
+    """
+    if not callable(function):
+        raise Wrong(
+            f"The check needs your function itself, but it got {_describe(function)}; "
+            "pass its name without brackets."
+        )
+    copies = [x.clone() if isinstance(x, Tensor) else x for x in arguments]
+    try:
+        inspect.signature(function).bind(*copies, **options)
+    except TypeError as error:
+        raise Wrong(
+            f"Your function should take the arguments in the stub, but: {error}."
+        ) from error
+    result = function(*copies, **options)
+    if result is None:
+        raise Wrong("Your function returns None. Did you forget `return`?")
+    return result
+
+
+def reject(got: Any, wrong: Any, why: str, *, tolerance: float = 1e-4) -> None:
+    """Recognise a misunderstanding: if the answer is what it would give, say why it is wrong."""
+    if _close(got, wrong, tolerance):
+        raise Wrong(why)
+
+
+def reject_if(condition: Any, why: str) -> None:
+    """Recognise a misunderstanding by a condition instead of by its exact result."""
+    if bool(condition):
+        raise Wrong(why)
+
+
+def expect(got: Any, right: Any, otherwise: str, *, tolerance: float = 1e-4) -> None:
+    """Demand the right answer: of the right kind and shape, free of NaN, and close.
+
+    Args:
+        got: The reader's answer.
+        right: The right one.
+        otherwise: What to say if the answer has the right shape but other numbers.
+        tolerance: Largest absolute difference, and largest relative one.
+    """
+    if isinstance(right, Tensor):
+        if not isinstance(got, Tensor):
+            raise Wrong(f"Expected a tensor of shape {tuple(right.shape)}, got {_describe(got)}.")
+        if got.shape != right.shape:
+            raise Wrong(f"Expected shape {tuple(right.shape)}, got {tuple(got.shape)}. {otherwise}")
+        if right.dtype == torch.bool and got.dtype != torch.bool:
+            raise Wrong(f"Expected a boolean tensor, got {got.dtype}.")
+        if got.dtype.is_floating_point and not bool(torch.isfinite(got).all()):
+            raise Wrong("Your result holds NaN or infinity: look for 0 / 0, log 0 or a full mask.")
+    if not _close(got, right, tolerance):
+        raise Wrong(otherwise)
+
+
+def _close(got: Any, right: Any, tolerance: float) -> bool:
+    try:
+        a, b = (torch.as_tensor(x, dtype=torch.float64) for x in (got, right))
+    except (TypeError, ValueError, RuntimeError):
+        return False
+    return a.shape == b.shape and torch.allclose(a, b, atol=tolerance, rtol=tolerance)
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    return f"{value!r}, a {type(value).__name__}"

@@ -1,0 +1,215 @@
+"""Checks for the chapter `diffusion/reverse-process`."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+
+from ..diffusion import cosine_schedule
+from .mechanism import call, draw, exercise, expect, reject, reject_if
+
+
+@exercise(1, "The noise of each step", level="trace", minutes=5)
+def noise_of_each_step(my_stds):
+    reject_if(
+        not isinstance(my_stds, (tuple, list)) or len(my_stds) != 2,
+        "Two numbers are asked for: the step from 2 to 1, then the step from 1 to 0.",
+    )
+    first, final = (float(x) for x in my_stds)
+    ratio = 0.5 / 0.75
+    variance = (1 - ratio) * (1 - 0.75) / (1 - 0.5)
+    reject(
+        first, variance, "That is the variance; the noise is multiplied by its root.", tolerance=1e-2
+    )
+    reject(
+        first,
+        math.sqrt(1 - ratio),
+        "That is the noise of a forward step, the root of beta_t. Going back you already know "
+        "something about x0, so less is left: multiply by (1 - alpha_bar_s) / (1 - alpha_bar_t).",
+        tolerance=1e-2,
+    )
+    reject_if(
+        abs(final) > 1e-6,
+        "The last step adds no noise: at s = 0, 1 - alpha_bar_s is 0, and so is the variance.",
+    )
+    expect(
+        first,
+        math.sqrt(variance),
+        "The first number is off: r = 2/3, so the variance is 1/3 times 0.25 / 0.5.",
+        tolerance=1e-2,
+    )
+    return "Root of 1/6, then 0: the nearer to the data, the less noise, and none at the end."
+
+
+@exercise(2, "The simple loss", level="code", minutes=10)
+def simple_loss(my_loss):
+    alpha_bar = cosine_schedule(10).alpha_bar.float()
+    x0, eps, t = draw(7, 3), draw(7, 3, seed=1), torch.tensor([1, 2, 3, 5, 7, 8, 9])
+
+    def model(x_t, time):  # leans on the time, so that a wrong time shows
+        return 0.5 * x_t + time.reshape(-1, 1)
+
+    def loss(kept, time, wanted):
+        x_t = kept.sqrt() * x0 + (1 - kept).sqrt() * eps
+        return (wanted - model(x_t, time)).square()
+
+    got, kept, time = call(my_loss, model, x0, t, eps, alpha_bar), alpha_bar[t][:, None], t / 10
+    right = loss(kept, time, eps)
+    for wrong, why in (
+        (loss(kept, time, x0).mean(), "You compared the answer with x0, but the model predicts eps."),
+        (loss(kept, t.float(), eps).mean(), "The model was given t itself; it expects t / T."),
+        (
+            (eps - model(kept * x0 + (1 - kept) * eps, time)).square().mean(),
+            "x_t needs the roots of alpha_bar and of 1 - alpha_bar: those add up in squares.",
+        ),
+        (
+            loss(kept[0], time, eps).mean(),
+            "Every sample was noised with the time of the first one; each has its own t.",
+        ),
+        (right.sum(), "That is the sum; the mean does not depend on the batch size."),
+        (right.sum(1).mean(), "Sum over the numbers of a sample; take the mean over all numbers."),
+    ):
+        reject(got, wrong, why)
+    expect(got, right.mean(), "Noise x0 to x_t, ask the model for eps, average the squared errors.")
+    return "One clean sample, one time, one noise: the whole of diffusion training is this line."
+
+
+@exercise(3, "From the noise to the mean", level="derive", minutes=15)
+def mean_from_noise(my_mean):
+    alpha_bar, t = cosine_schedule(10).alpha_bar, 6
+    x_t, eps_hat = draw(5, 3).double(), draw(5, 3, seed=1).double()
+    got, now = call(my_mean, x_t, eps_hat, t, alpha_bar), alpha_bar[t]
+    beta = 1 - now / alpha_bar[t - 1]
+    sigma, kept = (1 - now).sqrt(), (1 - beta).sqrt()
+    for wrong, why in (
+        (
+            (x_t - sigma * eps_hat) / now.sqrt(),
+            "That is x0_hat, where the walk would end. One step goes only part of the way there.",
+        ),
+        (
+            (x_t - beta / sigma * eps_hat) / now.sqrt(),
+            "You divided by the root of alpha_bar_t, all steps so far; one step is 1 - beta_t.",
+        ),
+        (
+            (x_t - beta / (1 - now) * eps_hat) / kept,
+            "eps is multiplied by beta_t over the root of 1 - alpha_bar_t; the root is missing.",
+        ),
+        (
+            (x_t - beta.sqrt() * eps_hat) / kept,
+            "That undoes the last forward step as if eps were the noise of this step alone; "
+            "eps is the noise of all steps, so its factor is beta_t / sqrt(1 - alpha_bar_t).",
+        ),
+        (
+            x_t - beta / sigma * eps_hat,
+            "The factor before the bracket is missing: 1 / sqrt(1 - beta_t).",
+        ),
+    ):
+        reject(got, wrong, why)
+    right = (x_t - beta / sigma * eps_hat) / kept
+    expect(got, right, "Put x0_hat into the posterior mean for t = 6, s = 5 and compare by numbers.")
+    return "Equation 11 of Ho et al.: remove a little of the predicted noise, then undo the shrinking."
+
+
+@exercise(4, "One step back", level="code", minutes=10)
+def one_step_back(my_step):
+    alpha_bar = cosine_schedule(10).alpha_bar
+    x, x0_hat, z = (draw(5, 3, seed=seed).double() for seed in range(3))
+    for now, before in ((8, 7), (8, 3), (2, 0)):
+        got = call(my_step, x, x0_hat, now, before, alpha_bar, z)
+        a, b = alpha_bar[now], alpha_bar[before]
+        ratio = a / b
+        to_x0, to_x = b.sqrt() * (1 - ratio) / (1 - a), ratio.sqrt() * (1 - b) / (1 - a)
+        std = ((1 - ratio) * (1 - b) / (1 - a)).sqrt()
+        mean, right = to_x0 * x0_hat + to_x * x, to_x0 * x0_hat + to_x * x + std * z
+        reject_if(
+            before == 0 and not torch.allclose(got, mean),
+            "The last step, to before = 0, must add no noise: the image would keep it for good.",
+        )
+        if before == 0:
+            continue
+        for wrong, why in (
+            (mean, "No noise was added; before the last step it is needed, or variety is lost."),
+            (mean + std**2 * z, "You multiplied z by the variance; it takes the root of it."),
+            (
+                to_x * x0_hat + to_x0 * x + std * z,
+                "The coefficients are swapped: the large one near the end belongs to x0_hat.",
+            ),
+            (
+                mean + (1 - ratio).sqrt() * z,
+                "That is the noise of a forward step; the posterior's is smaller, by the factor "
+                "(1 - alpha_bar_s) / (1 - alpha_bar_t) inside the root.",
+            ),
+            (
+                b.sqrt() * x0_hat + (1 - b).sqrt() * z,
+                "You noised x0_hat anew and forgot x: the step should lean on where the walk is.",
+            ),
+        ):
+            reject(got, wrong, why)
+        expect(got, right, f"The step from {now} to {before} is off; compare with the posterior.")
+    return "Guess, mean, noise: your step works for any two times, and the last one is silent."
+
+
+@exercise(5, "An alarm for copies", level="code", minutes=15)
+def alarm_for_copies(my_alarm):
+    train, unseen, honest = draw(211, 5), draw(101, 5, seed=1), draw(97, 5, seed=2)
+    crowd = honest.clone()
+    crowd[:12] = train[:12] + 1e-3 * draw(12, 5, seed=3)  # one in eight is a near copy
+    one_point = train[:1].repeat(97, 1) + 2.5  # far from the training set, near one another
+    rings = [
+        bool(call(my_alarm, x, train, unseen)) for x in (crowd, honest, train[:89].clone(), one_point)
+    ]
+    in_crowd, in_honest, in_copies, in_one_point = rings
+    reject_if(
+        all(rings), "It rings always. Compare with a limit taken from the unseen points' distances."
+    )
+    reject_if(
+        in_honest and not in_copies, "It rings for new samples and not for copies: turn < around."
+    )
+    reject_if(
+        in_one_point,
+        "It rings for samples that are near one another, or far from the training set. Measure "
+        "each sample's distance to the training set, the minimum over the training points.",
+    )
+    reject_if(
+        not in_copies, "It stays silent although every sample is a training point."
+    )
+    reject_if(
+        not in_crowd,
+        "It misses twelve near copies among 97 samples. A mean hides them, and so does looking "
+        "for distances of exactly 0: count the samples below the limit.",
+    )
+    reject_if(in_honest, "It rings for honest samples: is the limit the 1 % quantile?")
+    return "It hears twelve near copies among 97 samples, which a mean distance would have missed."
+
+
+@exercise(6, "Fewer steps", level="explore", minutes=20)
+def fewer_steps(my_distances):
+    reject_if(
+        not isinstance(my_distances, Mapping) or set(my_distances) != {4, 10, 25},
+        "my_distances should be a dictionary with the keys 4, 10 and 25.",
+    )
+    four, ten, many = (float(my_distances[calls]) for calls in (4, 10, 25))
+    reject_if(
+        abs(four - ten) < 1e-3 and abs(ten - many) < 1e-3,
+        "All three distances are the same: did you pass timesteps to the sampler?",
+    )
+    reject_if(
+        min(four, ten, many) < 0.35,
+        "A distance below what real digits reach: are the features of the samples and those of "
+        "the unseen digits in their places?",
+    )
+    reject_if(
+        many > 5,
+        "These are no digits: the network predicts x0, so build NetworkDenoiser with target='x0'.",
+    )
+    reject_if(
+        four < many,
+        "With fewer calls the distance should grow. Are the dictionary's keys the calls?",
+    )
+    reject_if(
+        ten > four, "Ten calls should do better than four: start each run from the same seed."
+    )
+    return (
+        f"From 4 to 25 calls the distance falls by {four - many:.1f}; most of it by the tenth call. "
+        "Samplers that need fewer calls are the subject of a later chapter."
+    )

@@ -1,0 +1,85 @@
+"""Write the project's address into every notebook's set-up cell.
+
+  python tools/address.py             stamp the address that _config.yml holds
+  python tools/address.py --check     exit with 1 if a notebook holds another one
+  python tools/address.py --url URL   stamp another address, into _config.yml too: a fork
+                                      publishes itself with its own
+
+The address is kept in one place, `repository.url` in _config.yml. Colab's buttons point at the
+branch `repository.branch`, to which the publishing workflow pushes the stamped notebooks.
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import yaml
+from notebooks import ROOT, all_notebooks, write
+
+URL = re.compile(r"https://[\w.-]+/[\w.-]+/[\w.-]+")
+SETUP = """\
+# On Colab this installs the course's package; anywhere else it does nothing.
+import importlib.util
+import sys
+
+if "google.colab" in sys.modules and importlib.util.find_spec("attnoise") is None:
+    %pip install -q "attnoise @ git+{url}@main\""""
+
+
+def address(config: Path) -> str:
+    """Read the address from a _config.yml."""
+    return yaml.safe_load(config.read_text("utf8"))["repository"]["url"].rstrip("/")
+
+
+def setup_source(url: str) -> str:
+    """Return the source of the set-up cell."""
+    return SETUP.format(url=url)
+
+
+def setup_cell(notebook: nbformat.NotebookNode, path: Path) -> nbformat.NotebookNode:
+    """Find a notebook's set-up cell by its tag."""
+    found = [cell for cell in notebook.cells if "setup" in cell.metadata.get("tags", [])]
+    if len(found) != 1:
+        raise SystemExit(f"{path}: expected one cell with the tag 'setup', found {len(found)}.")
+    return found[0]
+
+
+def stamp(path: Path, url: str) -> None:
+    """Write the address into one notebook."""
+    notebook = nbformat.read(path, as_version=4)
+    setup_cell(notebook, path).source = setup_source(url)
+    write(path, notebook)
+
+
+def stamp_config(config: Path, url: str) -> None:
+    """Put another address in the place of the one in _config.yml, wherever it stands there."""
+    text = config.read_text("utf8")
+    config.write_text(text.replace(address(config), url), "utf8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--url", help="https://HOST/OWNER/REPOSITORY")
+    parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    config = options.root / "_config.yml"
+    if options.url is not None:
+        url = options.url.removesuffix(".git").rstrip("/")
+        if not URL.fullmatch(url):
+            raise SystemExit(f"--url must look like https://HOST/OWNER/REPOSITORY, got {url!r}.")
+        stamp_config(config, url)
+    url, wrong = address(config), []
+    for path in all_notebooks(options.root):
+        if not options.check:
+            stamp(path, url)
+        elif setup_cell(nbformat.read(path, as_version=4), path).source != setup_source(url):
+            wrong.append(str(path))
+    if wrong:
+        sys.exit(f"other address than _config.yml: {', '.join(wrong)}; run tools/address.py")
+
+
+if __name__ == "__main__":
+    main()
