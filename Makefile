@@ -1,0 +1,94 @@
+# Two commands do everything: `make book` and `make test`. `make help` lists the rest.
+#
+# PYTHON       the Python that makes the environment: make book PYTHON=python3.12
+# TORCH_INDEX  where else to look for torch. On Linux the CPU build is much smaller:
+#              make book TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# PIP_ARGS     anything else for pip
+# PORT         the port of `make serve`
+PYTHON ?= python3
+TORCH_INDEX ?=
+PIP_ARGS ?=
+PORT ?= 8000
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -q \
+	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(PIP_ARGS)
+INSTALLED := $(VENV)/.installed
+SITE := _build/html/.built
+SITE_INPUTS := _config.yml _toc.yml $(shell find book web -type f \
+	! -path '*/.*' ! -path '*/__pycache__/*' 2>/dev/null)
+# One thread a process: two processes share two cores better than two threads do.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n 2
+
+.DEFAULT_GOAL := help
+.PHONY: help book serve test test-code test-chapters test-site lab bench lint notebooks students \
+	checkpoints clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
+
+book: $(SITE)  ## install what is missing, build the website, say where it lies
+	@echo "The book is built. Open _build/html/index.html, or run: make serve"
+
+serve: $(SITE)  ## serve the website on 127.0.0.1
+	@echo "Serving http://127.0.0.1:$(PORT)/ (Ctrl+C stops)"
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+test: test-code test-chapters test-site  ## run every test: code, chapters, website
+
+test-code: $(INSTALLED)  ## unit, property, equivalence, packaging and book tests, and doctests
+	$(PYTEST) --dist loadfile tests code --ignore tests/site --doctest-modules
+
+test-chapters: $(INSTALLED)  ## run every chapter and compare its outputs with the committed ones
+	$(PYTEST) --dist loadfile book --nbval --nbval-current-env --nbval-cell-timeout 120 \
+		--nbval-sanitize-with tools/nbval_sanitize.cfg -p no:cacheprovider
+
+test-site: $(SITE)  ## check the website in a real browser
+	$(PYTEST) tests/site
+
+lab: $(INSTALLED)  ## open the chapters in JupyterLab
+	$(BIN)/jupyter lab book
+
+bench: $(VENV)/.installed-bench  ## measure against torch and a public library, side by side
+	$(BIN)/python benchmarks/run.py
+
+lint: $(INSTALLED)  ## check format, style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+notebooks: $(INSTALLED)  ## run all chapters again, store and normalise their outputs
+	$(ONE_THREAD) $(BIN)/python tools/notebooks.py execute
+
+students: $(INSTALLED)  ## make the student edition: notebooks and a website without solutions
+	$(BIN)/python tools/students.py
+
+checkpoints: $(INSTALLED)  ## train the shipped checkpoints again (this takes a while)
+	$(BIN)/python tools/train_digits.py
+
+clean:  ## remove what was built; the environment stays
+	rm -rf _build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis code/*.egg-info
+	find book code tests tools web benchmarks -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) \
+		-prune -exec rm -rf {} + 2>/dev/null || true
+
+# The stamps: an environment is installed again when its lists change, the site when its pages do.
+$(INSTALLED): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit( \
+		"The book needs Python 3.11, 3.12 or 3.13; $(PYTHON) is %d.%d. Try: make book PYTHON=python3.12" % v)'
+	@echo "Installing into $(VENV); the first time takes some minutes."
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	$(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-bench: $(INSTALLED) requirements-bench.txt
+	$(PIP_INSTALL) -r requirements-bench.txt
+	@touch $@
+
+# Always from nothing: a warning stops the build, and an old page would hide one.
+$(SITE): $(INSTALLED) $(SITE_INPUTS)
+	@rm -rf _build/html _build/.doctrees _build/jupyter_execute
+	$(BIN)/jupyter-book build . -W --keep-going -q
+	@test -f _build/html/book/index.html || { echo "The build left no book/index.html."; exit 1; }
+	@touch $@

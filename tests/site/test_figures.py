@@ -1,0 +1,69 @@
+"""Figures with controls: they answer to the keyboard, and stand still without JavaScript."""
+
+import pytest
+from site_tools import chapters
+
+pytestmark = pytest.mark.in_browser
+
+PICTURE = """figure => {
+    const stage = figure.querySelector(".pan-fig-stage");
+    const canvases = [...stage.querySelectorAll("canvas")].map((c) => c.toDataURL());
+    return stage.innerHTML + canvases.join();
+}"""
+NAMED = """figure => [...figure.querySelectorAll(
+        ".pan-fig-stage img, .pan-fig-stage > svg, .pan-fig-stage canvas")].some((picture) =>
+    (picture.getAttribute("alt") || picture.getAttribute("aria-label")
+        || picture.querySelector("title")?.textContent || "").trim().length >= 10)"""
+
+
+@pytest.mark.parametrize("name", chapters())
+def test_chapter_has_figures_that_move(open_page, name):
+    page = open_page(f"{name}.html")
+    figures = page.locator("figure.pan-fig").all()
+    assert figures, f"{name}: no figure with controls"
+    for number, figure in enumerate(figures, start=1):
+        controls = figure.locator("input[type=range]").all()
+        assert controls, f"figure {number} has no range control"
+        assert figure.evaluate(NAMED), f"figure {number}: its picture has no text alternative"
+        assert figure.locator("output[aria-live=polite]").count() >= 1
+        for control in controls:
+            assert control.evaluate("input => input.labels.length + !!input.ariaLabel") >= 1
+            moved(figure, control, f"{name}, figure {number}")
+    assert page.faults == []
+
+
+def moved(figure, control, where: str) -> None:
+    """Press keys on a control; its picture and its sentence must both answer."""
+    control.focus()
+    control.press("Home")
+    pictures, sentences = set(), set()
+    for _ in range(4):
+        figure.page.wait_for_timeout(120)
+        pictures.add(figure.evaluate(PICTURE))
+        sentences.add(figure.locator("output").all_inner_texts()[0])
+        control.press("PageUp")
+    assert len(pictures) > 1, f"{where}: the picture does not move"
+    assert len(sentences) > 1, f"{where}: the sentence does not change"
+
+
+@pytest.mark.parametrize("name", chapters())
+def test_figures_stand_without_javascript(open_page, name):
+    page = open_page(f"{name}.html", java_script_enabled=False)
+    for figure in page.locator("figure.pan-fig").all():
+        picture = figure.locator(".pan-fig-stage").locator("svg, img").first
+        picture.scroll_into_view_if_needed()
+        box = picture.bounding_box()
+        assert box and box["width"] > 50 and box["height"] > 30
+        assert figure.locator("output").first.inner_text().strip()
+    assert page.locator("article h1").is_visible()
+    assert page.faults == []
+
+
+@pytest.mark.parametrize("name", chapters())
+def test_figures_fit_a_narrow_page(open_page, name):
+    page = open_page(f"{name}.html", width=360, height=740)
+    for figure in page.locator("figure.pan-fig").all():
+        box = figure.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 361
+        for control in figure.locator("input[type=range]").all():
+            assert control.bounding_box()["height"] >= 16, "too small for a finger"

@@ -1,0 +1,108 @@
+"""The site's files: descriptions, alt text, buttons, sizes, and links that lead somewhere."""
+
+import functools
+import re
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+from site_tools import CONFIG, SITE, chapters, documents, page_file, pages
+
+FIGURE_BYTES = 300_000
+NAME_OF_A_FILE = re.compile(r"(^|/)_images/|\.(png|svg|webp|jpe?g|gif)$|^[0-9a-f]{16,}")
+
+
+@functools.cache
+def parsed(page: str) -> BeautifulSoup:
+    return BeautifulSoup(page_file(page).read_text(encoding="utf-8"), "html.parser")
+
+
+@pytest.mark.parametrize("page", pages())
+def test_page_has_a_description(page):
+    found = parsed(page).find_all("meta", attrs={"name": "description"})
+    assert len(found) == 1, f"{page}: expected one meta description, found {len(found)}"
+    text = found[0]["content"]
+    assert 20 <= len(text) <= 200, f"{page}: a description of {len(text)} characters"
+    assert not re.search(r"[\\$]|\{", text), f"{page}: raw TeX or markup in {text!r}"
+
+
+def test_descriptions_differ():
+    texts = [
+        parsed(f"{name}.html").find("meta", attrs={"name": "description"})["content"]
+        for name in documents()
+    ]
+    assert len(set(texts)) == len(texts)
+
+
+@pytest.mark.parametrize("page", pages())
+def test_page_says_its_language_and_has_one_title(page):
+    assert parsed(page).html["lang"] == "en"
+    assert len(parsed(page).find_all("h1", string=None)) >= 1 or page == "genindex.html"
+    assert parsed(page).title.text.strip()
+
+
+@pytest.mark.parametrize("page", pages())
+def test_pictures_say_what_they_show_and_keep_their_room(page):
+    for picture in parsed(page).select("article img"):
+        alt = picture.get("alt", "").strip()
+        where = f"{page}: {picture.get('src', '')[:80]}"
+        assert len(alt) >= 10, f"{where}: alt text is {alt!r}; say what the figure shows"
+        assert not NAME_OF_A_FILE.search(alt), f"{where}: alt text is a file's name, {alt!r}"
+        if not picture["src"].startswith("data:"):
+            assert picture.get("loading") == "lazy", where
+            assert picture.get("width") and picture.get("height"), f"{where}: no size"
+
+
+@pytest.mark.parametrize("name", chapters())
+def test_chapter_opens_in_colab_and_downloads(name):
+    repository = CONFIG["repository"]["url"].removeprefix("https://github.com/").rstrip("/")
+    branch = CONFIG["repository"]["branch"]
+    colab = f"https://colab.research.google.com/github/{repository}/blob/{branch}/{name}.ipynb"
+    page = parsed(f"{name}.html")
+    shown = page.select_one(".pan-run a.pan-run-colab")
+    assert shown is not None, f"{name}: no Colab link below the title"
+    assert shown["href"] == colab
+    in_bar = [link["href"] for link in page.select(".article-header-buttons a[href*=colab]")]
+    assert in_bar == [colab], "the button in the bar leads elsewhere"
+    download = page.select_one(".pan-run a.pan-run-download")
+    target = (SITE / f"{name}.html").parent / download["href"]
+    assert target.resolve() == SITE / "_sources" / f"{name}.ipynb"
+    assert target.is_file()
+
+
+@pytest.mark.parametrize("page", pages())
+def test_links_lead_somewhere(page):
+    here, broken = (SITE / page).parent, []
+    for tag in parsed(page).find_all(href=True) + parsed(page).find_all(src=True):
+        parts = urlsplit(tag.get("href") or tag.get("src"))
+        if parts.scheme or parts.netloc:
+            continue
+        target = (here / unquote(parts.path)).resolve() if parts.path else SITE / page
+        if not target.is_file():
+            broken.append(str(parts.geturl()))
+        elif parts.fragment and target.suffix == ".html" and SITE in target.parents:
+            other = parsed(str(target.relative_to(SITE)))
+            if other.find(id=unquote(parts.fragment)) is None:
+                broken.append(f"{parts.geturl()}: no such place on that page")
+    assert broken == []
+
+
+@pytest.mark.parametrize("name", chapters())
+def test_figures_are_small(name):
+    for figure in parsed(f"{name}.html").select("figure.pan-fig"):
+        script = figure.find_next_sibling("script")
+        size = len(str(figure)) + len(str(script or ""))
+        assert size <= FIGURE_BYTES, f"{name}: a figure of {size} bytes"
+
+
+def test_landing_page_stands_at_the_top_and_is_no_redirect():
+    top = parsed("index.html")
+    assert top.find("meta", attrs={"http-equiv": "refresh"}) is None
+    assert top.h1.get_text() == parsed("book/index.html").h1.get_text()
+
+
+@pytest.mark.parametrize("page", pages())
+def test_no_service_is_named_in_scripts(page):
+    for script in parsed(page).find_all("script"):
+        text = str(script.get("src", "")) + str(script.string or "")
+        assert "unpkg.com" not in text and "cdn." not in text and "cdnjs" not in text

@@ -1,0 +1,199 @@
+"""The site's own Sphinx hook: nothing fetched from elsewhere, a description on every page,
+sized pictures, and a landing page that is a page and not a redirect.
+
+Sphinx loads it through `sphinx.local_extensions` in _config.yml. Three events do the work:
+the builder's start (MathJax), each page (scripts, meta tags), and the end of the build (the
+finished html files).
+"""
+
+import html
+import importlib.util
+import posixpath
+import re
+import shutil
+from pathlib import Path
+
+import icon_fonts
+from docutils import nodes
+from PIL import Image
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+MATHJAX_PARTS = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
+GENERATED = {
+    "search": "Search every page of {project}.",
+    "genindex": "The index of {project}.",
+    "prf-prf": "All definitions, theorems and algorithms of {project}.",
+    "": "A page of {project}, a course on transformers, diffusion models and both together.",
+}
+DESCRIPTION_LENGTH = 160  # what search engines show
+
+
+def copy_mathjax(app: Sphinx) -> None:
+    """Copy the parts of MathJax that the pages load from its PyPI package into the site."""
+    if app.builder.format != "html":
+        return
+    found = importlib.util.find_spec("sphinx-mathjax-offline")
+    if found is None:
+        raise ExtensionError(
+            "MathJax is missing: expected the package sphinx-mathjax-offline, found none. "
+            "Install it with: pip install -r requirements.txt"
+        )
+    source = Path(found.origin).parent / "static" / "mathjax"
+    target = Path(app.outdir) / "_static" / "vendor" / "mathjax"
+    for part in MATHJAX_PARTS:
+        if (target / part).exists():
+            continue
+        (target / part).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (source / part).is_dir() else shutil.copyfile
+        copy(source / part, target / part)
+
+
+def trim_scripts(app, pagename, templatename, context, doctree) -> None:
+    """Drop Thebe, which would call a server, and every script that is listed twice."""
+    for listing in ("script_files", "css_files"):
+        kept, seen = [], set()
+        for entry in context.get(listing, []):
+            name = str(getattr(entry, "filename", entry) or "")
+            body = str(getattr(entry, "attributes", {}).get("body", ""))
+            if "thebe" in (name + body).lower() or (name, body) in seen:
+                continue
+            seen.add((name, body))
+            kept.append(entry)
+        context[listing] = kept
+
+
+def describe(app, pagename, templatename, context, doctree) -> None:
+    """Give the page its meta tags: a description, and what a shared link shows."""
+    project = app.config.project
+    declared = (app.env.metadata.get(pagename) or {}).get("description", "").strip()
+    tags = context.get("metatags", "")
+    in_tags = re.search(r'<meta content="([^"]*)"[^>]*name="description"', tags)
+    if in_tags:
+        declared = html.unescape(in_tags.group(1))
+    text = declared or first_sentence(doctree)
+    if not text:
+        text = GENERATED.get(pagename, GENERATED[""]).format(project=project)
+    title = re.sub(r"<[^>]+>", "", context.get("title") or project)
+    pairs = [] if in_tags else [("name", "description", text)]
+    pairs += [
+        ("property", "og:title", html.unescape(title)),
+        ("property", "og:description", text),
+        ("property", "og:site_name", project),
+        ("property", "og:type", "article" if doctree is not None else "website"),
+    ]
+    lines = [f'<meta {kind}="{key}" content="{html.escape(value)}">' for kind, key, value in pairs]
+    context["metatags"] = "\n".join([tags, *lines]) + "\n"
+
+
+def offer_to_run(app, pagename, templatename, context, doctree) -> None:
+    """Put the two ways to run a chapter under its title: in Colab, and as a downloaded file."""
+    if doctree is None or not str(app.env.doc2path(pagename)).endswith(".ipynb"):
+        return
+    colab = colab_address(app.config.html_theme_options, pagename)
+    notebook = context["pathto"](f"_sources/{pagename}.ipynb", 1)
+    links = (
+        f'<p class="pan-run"><a class="pan-run-colab" href="{html.escape(colab)}">'
+        "Open this chapter in Colab</a>"
+        f'<a class="pan-run-download" href="{notebook}" download>Download the notebook</a></p>'
+    )
+    context["body"] = context["body"].replace("</h1>", "</h1>\n" + links, 1)
+
+
+def colab_address(options: dict, pagename: str) -> str:
+    """Where Colab finds a chapter: the repository and branch that _config.yml names."""
+    repository = options["repository_url"].removeprefix("https://github.com/").strip("/")
+    host = options["launch_buttons"]["colab_url"].rstrip("/")
+    return f"{host}/github/{repository}/blob/{options['repository_branch']}/{pagename}.ipynb"
+
+
+def first_sentence(doctree: nodes.document | None) -> str:
+    """The first paragraph of prose that holds no formula, cut at a word."""
+    for paragraph in doctree.findall(nodes.paragraph) if doctree is not None else ():
+        inside_text = isinstance(paragraph.parent, (nodes.section, nodes.block_quote))
+        has_formula = any(paragraph.findall(nodes.math)) or any(paragraph.findall(nodes.raw))
+        text = " ".join(paragraph.astext().split())
+        if inside_text and not has_formula and len(text) >= 40:
+            if len(text) <= DESCRIPTION_LENGTH:
+                return text
+            return text[: DESCRIPTION_LENGTH - 1].rsplit(" ", 1)[0].rstrip(",;:") + "…"
+    return ""
+
+
+def finish(app: Sphinx, exception: Exception | None) -> None:
+    """Mend the finished html files; running it twice changes nothing more."""
+    if exception is not None or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    for page in sorted(out.rglob("*.html")):
+        if {"_static", "_sources", "_images"} & set(page.relative_to(out).parts):
+            continue
+        before = page.read_text(encoding="utf-8")
+        after = with_plain_roles(without_icon_script(before))
+        after = size_pictures(after, page.parent)
+        if after != before:
+            page.write_text(after, encoding="utf-8")
+    icon_fonts.shrink(out)
+    root = app.config.root_doc
+    if "/" in root:
+        landing = (out / f"{root}.html").read_text(encoding="utf-8")
+        (out / "index.html").write_text(
+            moved_to_top(landing, posixpath.dirname(root)), encoding="utf-8"
+        )
+
+
+def without_icon_script(text: str) -> str:
+    """Drop Font Awesome's 1.5 MB script: the theme's style sheet draws the same icons."""
+    return re.sub(r'\s*<script defer src="[^"]*scripts/fontawesome\.js[^"]*"></script>', "", text)
+
+
+def with_plain_roles(text: str) -> str:
+    """Make a bibliography a list of list items: the roles that docutils gives do not match."""
+    return text.replace('role="doc-biblioentry"', 'role="listitem"')
+
+
+def size_pictures(text: str, folder: Path) -> str:
+    """Reserve each picture's room on the page, and load it when it comes near."""
+
+    def sized(match: re.Match) -> str:
+        tag = match.group(0)
+        source = re.search(r'src="([^"]+)"', tag)
+        path = (folder / source.group(1).split("?")[0]).resolve() if source else None
+        if "decoding=" in tag or path is None or not path.is_file():
+            return tag
+        extra = ' decoding="async"'
+        if "site-home" not in text[max(0, match.start() - 200) : match.start()]:
+            extra += ' loading="lazy"'
+        if "width" not in tag and path.suffix in {".png", ".jpg", ".jpeg", ".webp"}:
+            with Image.open(path) as picture:
+                dots_per_inch = max(float(picture.info.get("dpi", (96, 96))[0]), 96.0)
+                width, height = (round(side * 96 / dots_per_inch) for side in picture.size)
+            extra += f' width="{width}" height="{height}"'
+        return "<img" + extra + tag[len("<img") :]
+
+    return re.sub(r"<img\b[^>]*>", sized, text)
+
+
+def moved_to_top(text: str, folder: str) -> str:
+    """The landing page, its links rewritten so that it also stands at the top of the site."""
+
+    def moved(match: re.Match) -> str:
+        attribute, address = match.groups()
+        path, mark, rest = re.match(r"([^#?]*)([#?]?)(.*)", address, re.DOTALL).groups()
+        if not path or re.match(r"[a-z]+:|/", path):
+            return match.group(0)
+        new = posixpath.normpath(posixpath.join(folder, path))
+        new += "/" if path.endswith("/") else ""
+        return f'{attribute}="{new}{mark}{rest}"'
+
+    return re.sub(r'\b(href|src|action|data-content_root)="([^"]*)"', moved, text)
+
+
+def setup(app: Sphinx) -> dict:
+    """Connect the three events; late on each page, early at the end of the build."""
+    app.connect("builder-inited", copy_mathjax)
+    app.connect("html-page-context", trim_scripts, priority=900)
+    app.connect("html-page-context", describe, priority=901)
+    app.connect("html-page-context", offer_to_run, priority=902)
+    app.connect("build-finished", finish, priority=100)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
