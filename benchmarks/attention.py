@@ -16,11 +16,11 @@ import sys
 from pathlib import Path
 
 import torch
+from tests.twins import torch_twin
 from torch.testing import assert_close
 from torch.utils.benchmark import Timer
 
 from attnoise.attention import MultiHeadAttention, attention
-from tests.twins import torch_twin
 
 D, HEADS, BATCH = 256, 4, 4
 LAYERS = ("torch", "fused", "plain")
@@ -89,8 +89,11 @@ def main() -> None:
         cells, base = [], None
         for name in LAYERS:
             layer, x = make_layer(name), draw(tokens)
-            timer = Timer("train_step(layer, x)", globals=dict(train_step=train_step, layer=layer, x=x),
-                          num_threads=torch.get_num_threads())
+            timer = Timer(
+                "train_step(layer, x)",
+                globals=dict(train_step=train_step, layer=layer, x=x),
+                num_threads=torch.get_num_threads(),
+            )
             found = timer.blocked_autorange(min_run_time=options.seconds)
             base = found.median if base is None else base
             cells.append(

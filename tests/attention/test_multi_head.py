@@ -4,12 +4,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.twins import torch_twin
 from torch import nn
 from torch.testing import assert_close
 
 from attnoise.attention import MultiHeadAttention, causal_mask, padding_mask, record_weights
 from attnoise.errors import ConfigError, ShapeError
-from tests.twins import torch_twin
 
 
 def draw(*shape, seed=0):

@@ -102,7 +102,7 @@ class DenoisingTransformerConfig:
 
 
 class DenoisingTransformer(nn.Module):
-    """Denoise an image as a sentence of patches: patches in, blocks told time and class, patches out.
+    """Denoise an image as a sentence of patches: blocks in between know time and class.
 
     Args:
         config: Its shape.

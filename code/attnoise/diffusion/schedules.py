@@ -69,7 +69,7 @@ class Schedule:
 
     @property
     def beta(self) -> Float[Tensor, " times"]:
-        """Variance that the step into t adds, indexed by t; beta[0] = 0, for no step leads there."""
+        """Variance that the step into t adds, indexed by t; beta[0] = 0: no step leads there."""
         ratio = self.alpha_bar[1:] / self.alpha_bar[:-1]
         return torch.cat([torch.zeros(1, dtype=torch.float64), 1 - ratio])
 
