@@ -5,7 +5,6 @@ import sys
 import address
 import nbformat
 import pytest
-
 from tests.tools.make_book import URL, make_book
 
 
@@ -56,5 +55,7 @@ def test_a_notebook_without_the_cell_is_named(tmp_path, monkeypatch):
     notebook = nbformat.read(path, as_version=4)
     del notebook.cells[1]
     nbformat.write(notebook, path)
-    with pytest.raises(SystemExit, match="chapter.ipynb: expected one cell with the tag 'setup', found 0"):
+    with pytest.raises(
+        SystemExit, match="chapter.ipynb: expected one cell with the tag 'setup', found 0"
+    ):
         run(monkeypatch, "--root", tmp_path)

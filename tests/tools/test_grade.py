@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-MODULE = '''
+MODULE = """
 from attnoise.exercises.mechanism import call, exercise, expect
 
 @exercise(1, "Double", level="code", minutes=1)
@@ -20,15 +20,25 @@ def double(my_double):
 def number(my_number):
     expect(my_number, 42, "Not that one.")
     return "Right."
-'''
+"""
 RIGHT = "def my_double(x):\n    return 2 * x"
 SUBMISSIONS = {
     "ada": (RIGHT, "my_number = 42", [2, 1], ""),
     "bob": ("def my_double(x):\n    return x", "my_number = 42", [0, 1], "Twice three is six."),
     "cleo": ("def my_double(x:", "my_number = 42", [0, 1], "no verdict: SyntaxError"),
     "dan": ("while True: pass", "my_number = 42", [0, 1], "stopped after"),
-    "eve": ("import os; os._exit(0)", "my_number = 42", [0, 1], "no verdict: the process ended with 0"),
-    "fay": ("def my_double(x):\n    raise NotImplementedError", "my_number = None", [0, 0], "not written yet"),
+    "eve": (
+        "import os; os._exit(0)",
+        "my_number = 42",
+        [0, 1],
+        "no verdict: the process ended with 0",
+    ),
+    "fay": (
+        "def my_double(x):\n    raise NotImplementedError",
+        "my_number = None",
+        [0, 0],
+        "not written yet",
+    ),
 }
 
 
@@ -72,7 +82,14 @@ def test_command_line_writes_the_table(tmp_path, monkeypatch):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "ada.ipynb").write_text(source)
     out = tmp_path / "grades.csv"
-    arguments = ["grade.py", str(tmp_path / "in"), "--chapter", "attention/attention", "-o", str(out)]
+    arguments = [
+        "grade.py",
+        str(tmp_path / "in"),
+        "--chapter",
+        "attention/attention",
+        "-o",
+        str(out),
+    ]
     monkeypatch.setattr(sys, "argv", arguments)
     grade.main()
     (row,) = csv.DictReader(out.open())
@@ -83,7 +100,11 @@ def test_command_line_writes_the_table(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("folder", "chapter", "message"),
-    [("nowhere", "attention", "is not a folder"), (".", "attention", "holds no .ipynb"), ("in", "nothing", "there are no checks")],
+    [
+        ("nowhere", "attention", "is not a folder"),
+        (".", "attention", "holds no .ipynb"),
+        ("in", "nothing", "there are no checks"),
+    ],
 )
 def test_bad_arguments_are_named(tmp_path, monkeypatch, folder, chapter, message):
     (tmp_path / "in").mkdir()

@@ -1,10 +1,9 @@
 """The notebook tool: what changes from run to run goes, what a reader sees stays."""
 
 import nbformat
+import notebooks
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-
-import notebooks
 from notebooks import WIDGET_MIME, execute, is_normalised, normalise, write
 
 
@@ -21,7 +20,11 @@ def noisy():
             new_output("display_data", {WIDGET_MIME: {"model_id": "abc"}, "text/html": "<b>x</b>"}),
         ],
     )
-    metadata = {"widgets": {"state": 1}, "language_info": {"name": "python", "version": "3.11.7"}, "description": "d"}
+    metadata = {
+        "widgets": {"state": 1},
+        "language_info": {"name": "python", "version": "3.11.7"},
+        "description": "d",
+    }
     return new_notebook(cells=[cell], metadata=metadata)
 
 

@@ -7,7 +7,6 @@ import pytest
 import students
 from nbclient import NotebookClient
 from notebooks import ROOT
-
 from tests.tools.make_book import SOLUTION, TRACE, make_book
 
 
@@ -63,7 +62,9 @@ def solution_lines():
         for cell in nbformat.read(path, as_version=4).cells:
             if "solution" in cell.metadata.get("tags", []):
                 for match in students.REGION.finditer(cell.source + "\n"):
-                    yield from (x.strip() for x in match["body"].splitlines() if len(x.strip()) > 11)
+                    yield from (
+                        x.strip() for x in match["body"].splitlines() if len(x.strip()) > 11
+                    )
 
 
 def test_no_solution_of_the_book_survives_in_its_exercise_cells(edition):
@@ -90,8 +91,16 @@ def test_stubs_and_checks_of_the_book_run_to_the_end(edition):
     for path in sorted((edition[0] / "book").rglob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         wanted = {"exercise", "check"}
-        imports = [c for c in notebook.cells if "import" in c.source and "as check" in c.source and c.cell_type == "code"]
-        chosen = [c for c in notebook.cells if wanted & set(c.metadata.get("tags", [])) and c not in imports]
+        imports = [
+            c
+            for c in notebook.cells
+            if "import" in c.source and "as check" in c.source and c.cell_type == "code"
+        ]
+        chosen = [
+            c
+            for c in notebook.cells
+            if wanted & set(c.metadata.get("tags", [])) and c not in imports
+        ]
         notebook.cells = [nbformat.v4.new_code_cell("import torch"), *imports[:1], *chosen]
         NotebookClient(notebook, timeout=120, store_widget_state=False).execute()
         checks = [c for c in chosen if "check" in c.metadata.tags]

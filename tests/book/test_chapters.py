@@ -1,0 +1,199 @@
+"""What every chapter keeps to: its anatomy, stored outputs, alt texts, budgets, links, keys."""
+
+import re
+from pathlib import Path
+
+import address
+import nbformat
+import pytest
+import yaml
+from notebooks import ROOT, is_normalised
+
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf8"))
+PAGES = [TOC["root"], *(c["file"] for part in TOC["parts"] for c in part["chapters"])]
+CHAPTERS = [page for page in PAGES if not (ROOT / f"{page}.md").exists()]
+
+LIMITS = {  # least and most
+    "cells": (40, 80),
+    "words of prose": (1500, 4500),
+    "lines of code": (150, 420),
+    "lines in a cell": (1, 30),
+    "exercises": (4, 6),
+}
+
+
+def load(chapter: str) -> nbformat.NotebookNode:
+    path = ROOT / f"{chapter}.ipynb"
+    assert path.exists(), f"_toc.yml lists {chapter}, but {path.name} is not there"
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(chapter: str) -> list:
+    return [cell for cell in load(chapter).cells if cell.cell_type == "code"]
+
+
+def prose(chapter: str) -> str:
+    return "\n\n".join(c.source for c in load(chapter).cells if c.cell_type == "markdown")
+
+
+def tags(cell) -> list:
+    return cell.metadata.get("tags", [])
+
+
+def test_the_book_has_its_chapters():
+    assert {
+        "book/attention/attention",
+        "book/diffusion/forward-process",
+        "book/diffusion/reverse-process",
+    } <= set(CHAPTERS)
+    for page in PAGES:
+        assert (ROOT / f"{page}.md").exists() or (ROOT / f"{page}.ipynb").exists(), page
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_length(chapter):
+    code = [c for c in code_cells(chapter) if not {"setup", "check"} & set(tags(c))]
+    lines = [c.source.count("\n") + 1 for c in code]
+    text = re.sub(r"\$\$.*?\$\$|<[^>]+>|\$[^$]+\$", " ", prose(chapter), flags=re.S)
+    measured = {
+        "cells": [len(load(chapter).cells)],
+        "words of prose": [len(re.findall(r"[A-Za-z][\w'-]*", text))],
+        "lines of code": [sum(lines)],
+        "lines in a cell": lines,
+        "exercises": [len(re.findall(r"(?m)^### Exercise \d", prose(chapter)))],
+    }
+    for name, values in measured.items():
+        least, most = LIMITS[name]
+        assert least <= min(values), f"{chapter}: {min(values)} {name}, wanted {least} or more"
+        assert max(values) <= most, f"{chapter}: {max(values)} {name}, wanted {most} or fewer"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_anatomy(chapter):
+    cells = load(chapter).cells
+    assert re.match(r"# \S", cells[0].source), "the first cell is the title"
+    assert "?" in cells[0].source, "the first cell asks the chapter's question"
+    assert "setup" in tags(cells[1])
+    assert cells[1].source == address.setup_source(address.address(ROOT / "_config.yml"))
+    assert not cells[1].outputs
+    assert "You will" in cells[2].source
+    headings = re.findall(r"(?m)^## (.+)$", prose(chapter))
+    for wanted in ("What breaks", "Summary", "Exercises", "Sources"):
+        assert any(wanted.lower() in heading.lower() for heading in headings), (
+            f"no section {wanted}"
+        )
+    assert (
+        len(re.findall(r"(?m)^\s*assert\b", "\n".join(c.source for c in code_cells(chapter)))) >= 8
+    )
+    assert "{cite" in prose(chapter)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_exercises_have_level_minutes_hints_solution_and_check(chapter):
+    cells = load(chapter).cells
+    starts = [
+        i
+        for i, c in enumerate(cells)
+        if c.cell_type == "markdown" and c.source.startswith("### Exercise")
+    ]
+    for number, start in enumerate(starts, start=1):
+        text, rest = cells[start].source, cells[start + 1 : start + 3]
+        assert text.startswith(f"### Exercise {number} · ")
+        assert re.search(r"\*(trace|code|derive|explore) · \d+ minutes\*", text)
+        assert len(re.findall(r"<details>\s*<summary>Hint", text)) >= 2, (
+            f"exercise {number}: staged hints"
+        )
+        assert "solution" in tags(rest[0])
+        assert "### BEGIN SOLUTION" in rest[0].source
+        assert "check" in tags(rest[1])
+        assert rest[1].outputs[0].data["text/plain"].startswith("✓")
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_stored_as_the_tools_store_it(chapter):
+    assert is_normalised(ROOT / f"{chapter}.ipynb"), "run: python tools/notebooks.py normalise"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_outputs_are_committed_and_free_of_errors(chapter):
+    shown = [c for c in code_cells(chapter) if c.outputs]
+    assert len(shown) >= 15
+    for cell in shown:
+        for output in cell.outputs:
+            assert output.output_type != "error" or "raises-exception" in tags(cell)
+            assert output.get("name") != "stderr", output.text
+    assert (ROOT / f"{chapter}.ipynb").stat().st_size < 1_000_000
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_outputs_hold_no_paths_times_or_addresses(chapter):
+    for cell in code_cells(chapter):
+        for output in cell.outputs:
+            text = output.get("text", "") + str(output.get("data", {}).get("text/plain", ""))
+            assert not re.search(r"/home/|/root/|/tmp/|site-packages|0x[0-9a-f]{6}|it/s\b", text), (
+                text
+            )
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_picture_says_what_it_shows(chapter):
+    found = []
+    for cell in code_cells(chapter):
+        pictures = [
+            o
+            for o in cell.outputs
+            if "image/png" in o.get("data", {}) and "text/html" not in o.data
+        ]
+        if pictures:
+            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+            assert len(alt) >= 40, f"a picture without alt text in: {cell.source[:60]!r}"
+            found.append(alt)
+    assert len(found) >= 3
+    assert len(set(found)) == len(found), "two pictures share one alt text"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_one_moving_figure_or_more_without_interact(chapter):
+    source = "\n".join(c.source for c in code_cells(chapter))
+    for banned in (
+        "interact(",
+        "interactive_output",
+        "widgets.Output",
+        "%matplotlib",
+        "torch.compile",
+    ):
+        assert banned not in source
+    html = [
+        o.data["text/html"]
+        for c in code_cells(chapter)
+        for o in c.outputs
+        if "text/html" in o.get("data", {})
+    ]
+    assert any("pan-fig" in page for page in html)
+    assert all(len(page) <= 300_000 for page in html)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_chapter_ends_in_numbers_beside_baseline_and_floor(chapter):
+    printed = "\n".join(o.get("text", "") for c in code_cells(chapter) for o in c.outputs).lower()
+    text = printed + prose(chapter).lower()
+    for word in ("baseline", "floor"):
+        assert word in text, f"{chapter} never says {word}"
+
+
+def keys() -> set[str]:
+    return set(re.findall(r"(?m)^@\w+\{([^,]+),", (ROOT / "book/references.bib").read_text("utf8")))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_citations_and_local_links_lead_somewhere(page):
+    path = ROOT / f"{page}.md"
+    text = path.read_text("utf8") if path.exists() else prose(page)
+    for cited in re.findall(r"\{cite[:\w]*\}`([^`]+)`", text):
+        missing = {key.strip() for key in cited.split(",")} - keys()
+        assert not missing, f"{page} cites {missing}"
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+        if not re.match(r"[a-z]+:|\{", target):
+            place = (ROOT / page).parent / target
+            options = (place, Path(f"{place}.md"), Path(f"{place}.ipynb"))
+            assert any(p.exists() for p in options), f"{page}: {target}"

@@ -1,0 +1,135 @@
+"""The structure that the project keeps: where code lies, who imports whom, how long it may be."""
+
+import ast
+import code
+import re
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+from notebooks import ROOT
+
+PACKAGE = ROOT / "code" / "attnoise"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+FOLDERS = {"data": 0, "lab": 0, "exercises": 0, "attention": 1, "transformers": 2, "diffusion": 3, "latent": 4, "together": 5}  # fmt: skip
+
+
+def test_the_standard_library_keeps_its_code_module():
+    assert not (ROOT / "code" / "__init__.py").exists()
+    assert Path(code.__file__).parent == Path(sysconfig.get_path("stdlib"))
+
+
+def imported_folders(path: Path) -> set[str]:
+    """Folders of attnoise that a module imports at its top level."""
+    found = set()
+    for node in ast.parse(path.read_text("utf8")).body:
+        if isinstance(node, ast.ImportFrom):
+            if node.level >= 2:  # from ..folder.module import name
+                found.add((node.module or "").split(".")[0])
+            elif node.module and node.module.startswith("attnoise."):
+                found.add(node.module.split(".")[1])
+    return found & FOLDERS.keys()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_run_one_way(path):
+    parts = path.relative_to(PACKAGE).parts
+    if len(parts) == 1:
+        assert not imported_folders(path), "the package itself loads nothing"
+        return
+    home = parts[0]
+    for other in imported_folders(path) - {home}:
+        if home == "exercises":  # checks compare with the models that they teach
+            assert other != "lab" or path.name != "mechanism.py"
+        elif FOLDERS[home] == 0:
+            assert FOLDERS[other] == 0, f"{home} serves all and imports models never, but {other}"
+        else:
+            assert other not in ("lab", "exercises", "data"), f"{home} imports {other}"
+            assert FOLDERS[other] < FOLDERS[home], f"{home} imports {other}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_modules_and_functions_are_short(path):
+    text = path.read_text("utf8")
+    assert text.count("\n") <= 250
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            length = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+            assert length <= 40, f"{node.name} has {length} lines"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_public_names_are_documented_and_nothing_seeds_globally(path):
+    text = path.read_text("utf8")
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree), "a module says what it is"
+    in_checks = "exercises" in path.parts and path.name != "mechanism.py"
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+            decorated = in_checks or any("overload" in ast.dump(d) for d in node.decorator_list)
+            assert decorated or ast.get_docstring(node), f"{node.name} has no docstring"
+    assert (
+        not re.search(r"\bmanual_seed\((?!.*\bgenerator\b)", text)
+        or "Generator().manual_seed" in text
+    )
+    for banned in (
+        "torch.manual_seed",
+        "np.random.seed",
+        "import diffusers",
+        "import transformers\n",
+        "import timm",
+    ):
+        assert banned not in text
+
+
+def test_no_loose_ends():
+    names = ("*.py", "*.md", "*.yml", "*.toml", "*.js", "*.css")
+    folders = ("book", "code", "tools", "benchmarks", "web", "tests")
+    marks = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "X" * 3)))
+    for folder in folders:
+        for pattern in names:
+            for path in (ROOT / folder).rglob(pattern):
+                assert not marks.search(path.read_text("utf8")), path
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    script = (
+        "import sys, attnoise, attnoise.attention, attnoise.transformers, attnoise.diffusion, attnoise.data\n"
+        "print(sorted({'matplotlib', 'sklearn', 'scipy', 'IPython', 'ipywidgets', 'pandas'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def names_in_code(table: str) -> list[str]:
+    rows = [line for line in table.splitlines() if line.startswith("|")][2:]
+    return [name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[2])]
+
+
+def test_notation_is_what_the_code_says():
+    text = (ROOT / "book" / "notation.md").read_text("utf8")
+    table = text.split("## Symbols and names")[1].split("\n## ")[0]
+    names = names_in_code(table)
+    assert len(names) >= 20
+    source = "\n".join(path.read_text("utf8") for path in MODULES)
+    planned = {"v", "eps_hat", "v_hat", "vocab"}
+    for name in names:
+        word = name.split("[")[0].split("(")[0].strip(".")
+        assert word in planned or re.search(rf"\b{re.escape(word)}\b", source), (
+            f"{name} is in the table only"
+        )
+
+
+def test_readme_is_short_and_its_example_runs():
+    text = (ROOT / "README.md").read_text("utf8")
+    assert text.count("\n") <= 120
+    blocks = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert len(blocks) == 1
+    assert len([x for x in blocks[0].splitlines() if x.strip()]) <= 20
+    done = subprocess.run([sys.executable, "-c", blocks[0]], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
