@@ -1,0 +1,37 @@
+"""Make the landing page's moving figure with the shipped digit model: book/_hero.html.
+
+  python tools/hero.py
+"""
+
+from pathlib import Path
+
+import torch
+
+from attnoise.diffusion import NetworkDenoiser, ddpm_sample, make_schedule, spaced_timesteps
+from attnoise.lab.checkpoints import load_checkpoint
+from attnoise.lab.figures import hero, write_hero
+
+PATH = Path(__file__).resolve().parents[1] / "book" / "_hero.html"
+SEED, STEPS, SHOWN_EVERY = 0, 100, 4
+
+
+def main() -> None:
+    model, card = load_checkpoint("digits-ddpm")
+    schedule = make_schedule(card["schedule"]["name"], card["schedule"]["T"])
+    denoiser = NetworkDenoiser(model, schedule, card["target"], clip=1.0)
+    generator = torch.Generator().manual_seed(SEED)
+    label = torch.arange(16) % 10
+    x = torch.randn(16, 1, 8, 8, generator=generator)
+    frames, times = [x], [schedule.T]
+    timesteps = spaced_timesteps(schedule.T, STEPS)
+    for count, step in enumerate(
+        ddpm_sample(denoiser, x, schedule, generator, timesteps=timesteps, label=label), start=1
+    ):
+        if count % SHOWN_EVERY == 0:
+            frames.append(step.x)
+            times.append(step.t)
+    write_hero(PATH, hero(torch.stack(frames), times))
+
+
+if __name__ == "__main__":
+    main()
