@@ -157,7 +157,7 @@ def size_pictures(text: str, folder: Path) -> str:
 
     def sized(match: re.Match) -> str:
         tag = match.group(0)
-        source = re.search(r'src="([^"]+)"', tag)
+        source = re.search(r'src="(?!data:)([^"]+)"', tag)  # a figure's own frames stay as they are
         path = (folder / source.group(1).split("?")[0]).resolve() if source else None
         if "decoding=" in tag or path is None or not path.is_file():
             return tag

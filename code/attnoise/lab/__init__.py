@@ -1,0 +1,1 @@
+"""What experiments share: training, metrics, checkpoints, plots and moving figures."""

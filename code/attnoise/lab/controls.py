@@ -1,0 +1,62 @@
+"""The controls of a figure that moves: which values a slider has, and how it names them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ConfigError, choose
+from .plots import COLOURS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control:
+    """One slider: what it is called, and the values that it can take.
+
+    Args:
+        label: What the reader sees beside the slider, unit included.
+        values: At least two different values, numbers or words, in the order of the slider.
+        start: The value shown first; the first of them if not given.
+        digits: Digits after the point in the text of a number; as few as possible if not given.
+        unit: Written after each value, as in "°".
+        idea: Whose colour the slider wears, one of plots.COLOURS.
+
+    Raises:
+        ConfigError: There are fewer than two values, two are the same, or start is none of them.
+    """
+
+    label: str
+    values: Sequence[Any]
+    start: Any = None
+    digits: int | None = None
+    unit: str = ""
+    idea: str = "ink"
+
+    def __post_init__(self) -> None:
+        plain = [value.item() if hasattr(value, "item") else value for value in self.values]
+        object.__setattr__(self, "values", tuple(plain))
+        if len(plain) < 2:
+            raise ConfigError(
+                f"control {self.label!r} must have at least two values, but it has {len(plain)}."
+            )
+        if len(set(plain)) < len(plain):
+            raise ConfigError(f"control {self.label!r} must not hold the same value twice.")
+        if self.start is None:
+            object.__setattr__(self, "start", plain[0])
+        self.index(self.start)
+        choose("idea", self.idea, COLOURS)
+
+    def index(self, value: Any) -> int:
+        """Return the place of a value, or raise a ConfigError that lists the values."""
+        if value not in self.values:
+            shown = ", ".join(str(v) for v in self.values[:12])
+            more = ", ..." if len(self.values) > 12 else ""
+            raise ConfigError(
+                f"control {self.label!r} must be one of {shown}{more}, but it is {value!r}."
+            )
+        return self.values.index(value)
+
+    def text(self, value: Any) -> str:
+        """Return a value as the reader sees it."""
+        if isinstance(value, str):
+            return value + self.unit
+        return (f"{value:g}" if self.digits is None else f"{value:.{self.digits}f}") + self.unit

@@ -1,0 +1,7 @@
+"""The book's own moving figures. Each builder takes numbers and returns a `MovingFigure`."""
+
+from .attention_query import attention_query
+from .posterior_mean import posterior_mean
+from .reverse_trajectory import hero, reverse_trajectory, write_hero
+
+__all__ = ["attention_query", "hero", "posterior_mean", "reverse_trajectory", "write_hero"]

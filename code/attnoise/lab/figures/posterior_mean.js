@@ -1,0 +1,113 @@
+// One noisy point and the best guess of its origin. The arithmetic is that of posterior_mean.py.
+const { data, x0, times, alpha, sigma, limit } = fig.data;
+
+const guess = (level, across, up) => {
+  const [a, s] = [alpha[level], sigma[level]];
+  const point = [a * x0[0] + s * across, a * x0[1] + s * up];
+  const scores = data.map(([x, y]) => -((point[0] - a * x) ** 2 + (point[1] - a * y) ** 2) / (2 * s * s));
+  const weights = fig.softmax(scores);
+  const mean = [0, 1].map((axis) => weights.reduce((sum, weight, i) => sum + weight * data[i][axis], 0));
+  const carriers = Math.exp(-weights.reduce((sum, weight) => sum + (weight > 0 ? weight * Math.log(weight) : 0), 0));
+  return { x_t: point, weights, mean, carriers };
+};
+
+const SHAPES = {
+  clean: ["data", "M-6 -6h12v12h-12z"],
+  noisy: ["noise", "M-8 0a8 8 0 1 0 16 0a8 8 0 1 0 -16 0z"],
+  mean: ["prediction", "M0 -9l9 9l-9 9l-9 -9z"],
+  dot: ["data", "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z"],
+};
+const mark = (parent, name, more = {}) => fig.add(parent, "path", { d: SHAPES[name][1], fill: `var(--fig-${SHAPES[name][0]})`, stroke: "var(--fig-paper)", "stroke-width": 1.5, ...more });
+
+// Two lines of two names each; on a wide page one line.
+const legend = (svg, width) => {
+  const columns = width >= 560 ? 4 : 2;
+  const names = { noisy: "noisy point", clean: "clean point", mean: "posterior mean", dot: "data points" };
+  Object.entries(names).forEach(([name, words], i) => {
+    const [x, y] = [10 + (i % columns) * 140, 12 + 22 * Math.floor(i / columns)];
+    mark(svg, name, { transform: `translate(${x} ${y})`, opacity: name === "dot" ? 0.6 : 1 });
+    fig.add(svg, "text", { x: x + 14, y: y + 4.5 }, words);
+  });
+};
+
+const plane = (page, top, side) => {
+  const svg = fig.add(page, "g", { transform: `translate(0 ${top})` });
+  const scale = side / 2 / limit;
+  const place = ([x, y]) => [side / 2 + x * scale, side / 2 - y * scale];
+  const grey = { stroke: "var(--fig-rule)", fill: "none" };
+  fig.add(svg, "rect", { x: 0.5, y: 0.5, width: side - 1, height: side - 1, ...grey });
+  fig.add(svg, "path", { d: `M0 ${side / 2}H${side}M${side / 2} 0V${side}`, ...grey });
+  for (let unit = -Math.floor(limit); unit <= limit; unit += 1) {
+    if (!unit) continue;
+    const [x, y] = place([unit, unit]);
+    fig.add(svg, "path", { d: `M${x} ${side / 2 - 3}v6M${side / 2 - 3} ${y}h6`, ...grey, stroke: "var(--fig-edge)" });
+    fig.add(svg, "text", { x, y: side / 2 + 17, "text-anchor": "middle", "font-size": 11 }, String(unit));
+    fig.add(svg, "text", { x: side / 2 - 7, y: y + 4, "text-anchor": "end", "font-size": 11 }, String(unit));
+  }
+  const noised = fig.add(svg, "path", { fill: "none", stroke: "var(--fig-noise)", "stroke-dasharray": "3 4", "stroke-width": 1.5 });
+  const path = fig.add(svg, "path", { fill: "none", stroke: "var(--fig-prediction)", opacity: 0.5, "stroke-width": 2 });
+  const dots = data.map((point) => {
+    const [cx, cy] = place(point);
+    return fig.add(svg, "circle", { cx, cy, fill: "var(--fig-data)" });
+  });
+  const [origin, mean, point] = [mark(svg, "clean"), mark(svg, "mean"), mark(svg, "noisy")];
+  const handle = fig.add(svg, "circle", { r: 22, fill: "transparent", class: "pan-fig-handle" });
+  let now = 0;
+  fig.drag(page, handle, (x, y) => {
+    const [px, py] = [(x - side / 2) / scale, (side / 2 - (y - top)) / scale];
+    fig.set({ across: (px - alpha[now] * x0[0]) / sigma[now], up: (py - alpha[now] * x0[1]) / sigma[now] });
+  });
+  const trace = (points) => "M" + points.map((p) => place(p).map((c) => c.toFixed(1)).join(" ")).join("L");
+  const put = (shape, at) => fig.put(shape, { transform: `translate(${place(at)})` });
+  return (level, found, { across, up }) => {
+    now = level;
+    const all = times.map((_, i) => guess(i, across, up));
+    fig.put(path, { d: trace(all.map((step) => step.mean)) });
+    fig.put(noised, { d: trace([x0, ...all.map((step) => step.x_t)]) });
+    dots.forEach((dot, i) => fig.put(dot, { r: 2.5 + 12 * Math.sqrt(found.weights[i]), opacity: 0.55 + 0.3 * found.weights[i] }));
+    put(origin, x0);
+    put(point, found.x_t);
+    put(mean, found.mean);
+    const [cx, cy] = place(found.x_t);
+    fig.put(handle, { cx, cy });
+  };
+};
+
+const bars = (svg, x0, y0, width, height) => {
+  const [left, bottom, top] = [x0 + 34, y0 + height - 26, y0 + 24];
+  const pitch = (x0 + width - left) / data.length;
+  fig.add(svg, "text", { x: x0, y: y0 + 12, style: "fill: var(--fig-data)" }, "weight");
+  for (const share of [0, 0.5, 1]) {
+    const y = bottom - share * (bottom - top);
+    fig.add(svg, "path", { d: `M${left} ${y}H${x0 + width}`, stroke: "var(--fig-rule)" });
+    fig.add(svg, "text", { x: left - 6, y: y + 4, "text-anchor": "end" }, String(share));
+  }
+  fig.add(svg, "text", { x: left, y: bottom + 20 }, "data points, by weight");
+  const columns = data.map((_, i) => fig.add(svg, "rect", { x: left + i * pitch, width: Math.max(1, pitch - 1), fill: "var(--fig-data)" }));
+  return (found) => {
+    const falling = [...found.weights].sort((a, b) => b - a);
+    columns.forEach((column, i) => {
+      const tall = falling[i] * (bottom - top);
+      fig.put(column, { y: bottom - tall, height: tall });
+    });
+  };
+};
+
+fig.show((width) => {
+  const wide = width >= 560;
+  const side = Math.min(width, 420);
+  const top = wide ? 32 : 54;
+  const svg = fig.svg(width, wide ? top + side : top + side + 190);
+  legend(svg, width);
+  const map = plane(svg, top, side);
+  const chart = wide ? bars(svg, side + 24, top, width - side - 24, side) : bars(svg, 0, top + side + 14, width, 176);
+  return ({ t, across, up }) => {
+    const level = times.indexOf(t);
+    const found = guess(level, across, up);
+    map(level, found, { across, up });
+    chart(found);
+    const [noisy, mean] = [found.x_t, found.mean].map((point) => point.map((part) => fig.number(part)).join(", "));
+    const sentence = `t = ${t}, alpha ${fig.number(alpha[level])}, sigma ${fig.number(sigma[level])}: the noisy point is (${noisy}), the posterior mean (${mean}). The largest weight is ${fig.number(Math.max(...found.weights))}; the weights are as spread as over ${fig.number(found.carriers, 1)} equal points.`;
+    return { sentence, numbers: found };
+  };
+});

@@ -1,0 +1,79 @@
+"""One small figure of each kind, shared by the tests of figures and made once."""
+
+from functools import cache
+
+import matplotlib.pyplot as plt
+import torch
+
+from attnoise.data import ring_of_gaussians
+from attnoise.diffusion import cosine_schedule
+from attnoise.lab.explore import Control, explore
+from attnoise.lab.figures import attention_query, hero, posterior_mean, reverse_trajectory
+
+KEYS = torch.tensor([[1.5, 0.25], [0.2, 1.0], [-1.75, 1.0], [-1.0, -0.7], [0.85, -1.5]])
+VALUES = torch.tensor([3.0, 1.0, -1.0, 0.5, 2.0])
+SCHEDULE = cosine_schedule(41)
+TIMES = list(range(1, 41, 3))
+DATA = ring_of_gaussians(5, std=0.2).sample(37, torch.Generator().manual_seed(2))
+
+
+@cache
+def attention():
+    return attention_query(KEYS, VALUES)
+
+
+@cache
+def posterior():
+    t = torch.tensor(TIMES)
+    return posterior_mean(DATA, DATA[3], TIMES, SCHEDULE.alpha(t), SCHEDULE.sigma(t))
+
+
+def trajectory_arrays():
+    generator = torch.Generator().manual_seed(3)
+    final = torch.rand(1, 11, 1, 5, 7, generator=generator) * 2 - 1
+    share = torch.linspace(0, 1, 6)[:, None, None, None, None]
+    noise = torch.randn(1, 11, 1, 5, 7, generator=generator)
+    return share * final + (1 - share) * noise, final * share.sqrt(), [17, 13, 9, 5, 2, 0]
+
+
+@cache
+def trajectory():
+    return reverse_trajectory(*trajectory_arrays())
+
+
+@cache
+def landing(seconds=0.5):
+    x, _, times = trajectory_arrays()
+    return hero(x, times, seconds=seconds)
+
+
+def draw_frame(width, kind):
+    figure, ax = plt.subplots(figsize=(3.2, 1.6))
+    ax.bar(range(3), [1, width, 2], color="#4B3FA8" if kind == "a" else "#A15C00")
+    return figure
+
+
+@cache
+def frames():
+    controls = {
+        "width": Control(label="Width", values=[1, 2, 3], start=2, unit=" px"),
+        "kind": Control(label="Kind", values=["a", "b"]),
+    }
+    return explore(
+        draw_frame,
+        lambda width, kind: f"Kind {kind} has width {width}.",
+        controls,
+        title="Bars <of> a width",
+        alt='Three bars, "the middle one" as tall as the width says.',
+        play={"control": "width", "seconds": 0.3},
+        dpi=96,
+    )
+
+
+ALL = {
+    "attention_query": attention,
+    "posterior_mean": posterior,
+    "reverse_trajectory": trajectory,
+    "hero": landing,
+    "frames": frames,
+}
