@@ -21,9 +21,11 @@ SITE_INPUTS := _config.yml _toc.yml $(shell find book web -type f \
 # One thread a process: two processes share two cores better than two threads do.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n 2
+# The moving figures alone, in a browser too.
+FIGURES := tests/lab/test_figures_browser.py
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test test-code test-chapters test-site lab bench lint notebooks students \
+.PHONY: help book serve test test-code test-planted test-chapters test-site lab bench lint notebooks students \
 	checkpoints clean
 
 help:  ## list the targets
@@ -36,17 +38,21 @@ serve: $(SITE)  ## serve the website on 127.0.0.1
 	@echo "Serving http://127.0.0.1:$(PORT)/ (Ctrl+C stops)"
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
-test: test-code test-chapters test-site  ## run every test: code, chapters, website
+test: test-code test-planted test-chapters test-site  ## run every test: code, chapters, website
 
 test-code: $(INSTALLED)  ## unit, property, equivalence, packaging and book tests, and doctests
-	$(PYTEST) --dist loadfile tests code --ignore tests/site --doctest-modules
+	$(PYTEST) --dist loadfile tests code --ignore tests/site --ignore tests/planted \
+		--ignore $(FIGURES) --doctest-modules
+
+test-planted: $(INSTALLED)  ## plant bugs in copies of the package: each must turn its test red
+	$(PYTEST) tests/planted
 
 test-chapters: $(INSTALLED)  ## run every chapter and compare its outputs with the committed ones
 	$(PYTEST) --dist loadfile book --nbval --nbval-current-env --nbval-cell-timeout 120 \
 		--nbval-sanitize-with tools/nbval_sanitize.cfg -p no:cacheprovider
 
 test-site: $(SITE)  ## check the website in a real browser
-	$(PYTEST) tests/site
+	$(PYTEST) tests/site $(FIGURES)
 
 lab: $(INSTALLED)  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab book
@@ -63,7 +69,7 @@ notebooks: $(INSTALLED)  ## run all chapters again, store and normalise their ou
 	$(ONE_THREAD) $(BIN)/python tools/notebooks.py execute
 
 students: $(INSTALLED)  ## make the student edition: notebooks and a website without solutions
-	$(BIN)/python tools/students.py
+	$(BIN)/python tools/students.py --site
 
 checkpoints: $(INSTALLED)  ## train the shipped checkpoints again (this takes a while)
 	$(BIN)/python tools/train_digits.py

@@ -1,6 +1,6 @@
 """Make the landing page's moving figure with the shipped digit model: book/_hero.html.
 
-  python tools/hero.py
+python tools/hero.py
 """
 
 from pathlib import Path

@@ -3,8 +3,9 @@
 import os
 
 import pytest
+from browser import find_browser, launch
 from playwright.sync_api import sync_playwright
-from site_tools import BROWSER_FLAGS, SUB_PATH, find_browser, served
+from site_tools import SUB_PATH, served
 
 NO_BROWSER = (
     "NO BROWSER WAS FOUND: the website was NOT tested in one.\n"
@@ -14,11 +15,10 @@ NO_BROWSER = (
 
 @pytest.fixture(scope="session")
 def browser():
-    path = find_browser()
-    if path is None:
+    if find_browser() is None:
         pytest.skip(NO_BROWSER)
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS)
+        running = launch(playwright)
         yield running
         running.close()
 

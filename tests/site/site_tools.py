@@ -3,7 +3,6 @@
 import functools
 import http.server
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,28 +14,6 @@ ROOT = Path(__file__).parents[2]
 SITE = Path(os.environ.get("ATTNOISE_SITE", ROOT / "_build" / "html")).resolve()
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 SUB_PATH = "/some/fork/"
-BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-BROWSER_PATHS = (
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
-    r"C:\Program Files (x86)\Google\Chrome\Application\chrome.exe",
-    r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
-)
-BROWSER_FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
-
-
-def find_browser() -> str | None:
-    """Return the browser to test with: $CHROME first, then the usual names and places."""
-    named = os.environ.get("CHROME")
-    if named:
-        return named
-    found = [shutil.which(name) for name in BROWSER_NAMES]
-    found += [path for path in BROWSER_PATHS if Path(path).is_file()]
-    return next((path for path in found if path), None)
 
 
 def documents() -> list[str]:

@@ -156,7 +156,7 @@ def expect(got: Any, right: Any, otherwise: str, *, tolerance: float = 1e-4) -> 
         otherwise: What to say if the answer has the right shape but other numbers.
         tolerance: Largest absolute difference, and largest relative one.
     """
-    if isinstance(right, Tensor):
+    if isinstance(right, Tensor) and right.ndim:
         if not isinstance(got, Tensor):
             raise Wrong(f"Expected a tensor of shape {tuple(right.shape)}, got {_describe(got)}.")
         if got.shape != right.shape:

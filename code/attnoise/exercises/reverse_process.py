@@ -19,7 +19,10 @@ def noise_of_each_step(my_stds):
     ratio = 0.5 / 0.75
     variance = (1 - ratio) * (1 - 0.75) / (1 - 0.5)
     reject(
-        first, variance, "That is the variance; the noise is multiplied by its root.", tolerance=1e-2
+        first,
+        variance,
+        "That is the variance; the noise is multiplied by its root.",
+        tolerance=1e-2,
     )
     reject(
         first,
@@ -56,7 +59,10 @@ def simple_loss(my_loss):
     got, kept, time = call(my_loss, model, x0, t, eps, alpha_bar), alpha_bar[t][:, None], t / 10
     right = loss(kept, time, eps)
     for wrong, why in (
-        (loss(kept, time, x0).mean(), "You compared the answer with x0, but the model predicts eps."),
+        (
+            loss(kept, time, x0).mean(),
+            "You compared the answer with x0, but the model predicts eps.",
+        ),
         (loss(kept, t.float(), eps).mean(), "The model was given t itself; it expects t / T."),
         (
             (eps - model(kept * x0 + (1 - kept) * eps, time)).square().mean(),
@@ -106,8 +112,12 @@ def mean_from_noise(my_mean):
     ):
         reject(got, wrong, why)
     right = (x_t - beta / sigma * eps_hat) / kept
-    expect(got, right, "Put x0_hat into the posterior mean for t = 6, s = 5 and compare by numbers.")
-    return "Equation 11 of Ho et al.: remove a little of the predicted noise, then undo the shrinking."
+    expect(
+        got, right, "Put x0_hat into the posterior mean for t = 6, s = 5 and compare by numbers."
+    )
+    return (
+        "Equation 11 of Ho et al.: remove a little of the predicted noise, then undo the shrinking."
+    )
 
 
 @exercise(4, "One step back", level="code", minutes=10)
@@ -156,7 +166,8 @@ def alarm_for_copies(my_alarm):
     crowd[:12] = train[:12] + 1e-3 * draw(12, 5, seed=3)  # one in eight is a near copy
     one_point = train[:1].repeat(97, 1) + 2.5  # far from the training set, near one another
     rings = [
-        bool(call(my_alarm, x, train, unseen)) for x in (crowd, honest, train[:89].clone(), one_point)
+        bool(call(my_alarm, x, train, unseen))
+        for x in (crowd, honest, train[:89].clone(), one_point)
     ]
     in_crowd, in_honest, in_copies, in_one_point = rings
     reject_if(
@@ -170,9 +181,7 @@ def alarm_for_copies(my_alarm):
         "It rings for samples that are near one another, or far from the training set. Measure "
         "each sample's distance to the training set, the minimum over the training points.",
     )
-    reject_if(
-        not in_copies, "It stays silent although every sample is a training point."
-    )
+    reject_if(not in_copies, "It stays silent although every sample is a training point.")
     reject_if(
         not in_crowd,
         "It misses twelve near copies among 97 samples. A mean hides them, and so does looking "
@@ -210,6 +219,6 @@ def fewer_steps(my_distances):
         ten > four, "Ten calls should do better than four: start each run from the same seed."
     )
     return (
-        f"From 4 to 25 calls the distance falls by {four - many:.1f}; most of it by the tenth call. "
+        f"From 4 to 25 calls the distance falls by {four - many:.1f}; most of it early. "
         "Samplers that need fewer calls are the subject of a later chapter."
     )

@@ -1,0 +1,62 @@
+"""The exercises of the attention chapter: solutions pass, each mistake is told from the others."""
+
+import math
+
+import torch
+
+from attnoise.exercises import attention as module
+from tests.exercises.proof import prove
+
+
+def weights(query, key, mask=None, scale=None, axis=-1):
+    scores = query @ key.T * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)
+    return scores.softmax(axis)
+
+
+WRONG = {
+    "look_up_by_hand": [
+        (70 / 3, "plain mean"),
+        (20, "hard look-up"),
+        (110, "divide by their sum"),
+        (25.0, "1, 3 and 1"),
+    ],
+    "masked_attention": [
+        (lambda q, k, v, mask: weights(q, k) @ v, "no effect"),
+        (lambda q, k, v, mask: weights(q, k, ~mask) @ v, "wrong way round"),
+        (lambda q, k, v, mask: weights(q, k, mask, 1.0) @ v, "scale is missing"),
+        (lambda q, k, v, mask: weights(q, k, mask, 1 / 7) @ v, "divided by k"),
+        (lambda q, k, v, mask: (weights(q, k) * mask) @ v, "after the softmax"),
+        (lambda q, k, v, mask: weights(q, k, mask, axis=-2) @ v, "over the queries"),
+    ],
+    "late_causal_mask": [
+        (lambda n, m: torch.ones(n, m).tril().bool(), "first places"),
+        (lambda n, m: torch.ones(n, m).triu(m - n + 1).bool(), "wrong way round"),
+        (lambda n, m: torch.ones(n, m).tril(m - n - 1).bool(), "see itself"),
+        (lambda n, m: torch.ones(n, m).triu(m - n).bool(), "see the future"),
+        (lambda n, m: torch.ones(n, m).tril(m - n), "boolean"),
+    ],
+    "variance_of_scores": [
+        (lambda k, s: k, "holds for s = 1"),
+        (lambda k, s: k * s**2, "one factor of s²"),
+        (lambda k, s: (k * s**2) ** 2, "not k squared"),
+        (lambda k, s: k**0.5 * s**2, "standard deviation"),
+    ],
+    "two_back": [
+        (lambda n: 20.0 * torch.diag(torch.ones(n - 2), 2), "two ahead"),
+        (lambda n: 20.0 * torch.diag(torch.ones(n - 1), -1), "one back"),
+        (lambda n: 2.0 * torch.diag(torch.ones(n - 2), -2), "not sharply"),
+        (lambda n: torch.zeros(n, n), "largest score of row i"),
+    ],
+    "how_sharp": [
+        (4, "usual 1 / sqrt(32)"),
+        (2, "one query sharp"),
+        (64, "first power of two"),
+    ],
+}
+
+
+def test_exercises_are_proved():
+    setting = {"check": module}
+    prove("attention/attention.ipynb", module, WRONG, setting)
