@@ -17,6 +17,7 @@ import importlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,7 @@ import importlib, json, sys
 source, answer, module, check, report = json.load(sys.stdin)
 try:
     import resource
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**24, 2**24))
     resource.setrlimit(resource.RLIMIT_AS, (8 * {GIGABYTE}, 8 * {GIGABYTE}))
 except (ImportError, ValueError, OSError):
     pass
@@ -73,28 +75,41 @@ def run(source: str, answer: str, module: str, check: str, seconds: float) -> tu
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "verdict.json"
         task = json.dumps([source, answer, module, check, str(report)])
-        try:
-            done = subprocess.run(
+        log = Path(folder) / "stderr"
+        with log.open("w") as errors:  # a file, so that an endless print fills no memory
+            process = subprocess.Popen(
                 [sys.executable, "-c", RUNNER],
-                input=task,
-                capture_output=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
                 text=True,
-                timeout=seconds,
                 cwd=folder,
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
+                start_new_session=True,
             )
-        except subprocess.TimeoutExpired:
-            return False, f"stopped after {seconds:g} s"
+            try:
+                process.communicate(task, timeout=seconds)
+            except subprocess.TimeoutExpired:
+                stop(process)
+                return False, f"stopped after {seconds:g} s"
         if not report.exists():
-            lines = done.stderr.strip().splitlines() or [
-                f"the process ended with {done.returncode}"
-            ]
+            lines = log.read_text(errors="replace").strip().splitlines()
+            lines = lines or [f"the process ended with {process.returncode}"]
             return False, f"no verdict: {lines[-1]}"
         try:
             passed, message = json.loads(report.read_text())
-        except ValueError:
+        except (ValueError, TypeError):
             return False, "no verdict: the report is damaged"
         return bool(passed), str(message)
+
+
+def stop(process: subprocess.Popen) -> None:
+    """End a process and, where the system knows process groups, all that it started."""
+    if hasattr(os, "killpg"):
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.communicate()
 
 
 def grade(path: Path, module_name: str, seconds: float) -> dict[str, str | int]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
@@ -58,7 +58,9 @@ def normalise_outputs(outputs: list, count: int) -> list:
             continue
         if "data" in output:
             output.data.pop(WIDGET_MIME, None)
-            output.metadata = {}
+            # A picture's size on the page is kept; what a frontend adds is not.
+            size = {k: v for k, v in output.metadata.items() if k == "image/png"}
+            output.metadata = nbformat.from_dict(size)
             if not output.data:
                 continue
         if output.output_type == "execute_result":
@@ -81,24 +83,24 @@ def execute(path: Path) -> None:
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
     )
+    running = {"cell": 0}
+    client.on_cell_start = lambda cell, cell_index: running.update(cell=cell_index)
     try:
         client.execute()
-    except CellExecutionError as error:
-        failed = [i for i, cell in enumerate(notebook.cells) if _has_error(cell)]
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        kind = getattr(error, "ename", type(error).__name__)
+        reason = getattr(error, "evalue", "")
         raise SystemExit(
-            f"{path}: cell {failed[0] if failed else '?'} failed with {error.ename}: "
-            f"{error.evalue}\n{error}"
+            f"{path}: cell {running['cell']} failed with {kind}: {reason}\n{error}"
         ) from error
     write(path, normalise(notebook))
 
 
-def _has_error(cell) -> bool:
-    return any(output.output_type == "error" for output in cell.get("outputs", []))
-
-
 def write(path: Path, notebook: nbformat.NotebookNode) -> None:
     """Write a notebook, whole or not at all."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf8", dir=path.parent, suffix=".tmp", delete=False
+    ) as file:
         nbformat.write(notebook, file)
     temporary = Path(file.name)
     temporary.chmod(0o644)

@@ -74,6 +74,8 @@ def student_edition(notebook: nbformat.NotebookNode) -> tuple[nbformat.NotebookN
 
 def make(out: Path, root: Path = ROOT) -> dict[str, list[dict]]:
     """Write the student edition of everything into a fresh folder, and return its manifest."""
+    if out.exists() and any(out.iterdir()) and not (out / "manifest.json").exists():
+        raise SystemExit(f"{out} holds something else than a student edition; name another folder.")
     shutil.rmtree(out, ignore_errors=True)
     for name in COPIED:
         source, target = root / name, out / name
@@ -83,6 +85,8 @@ def make(out: Path, root: Path = ROOT) -> dict[str, list[dict]]:
         elif source.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target)
+    config = out / "_config.yml"  # Colab's buttons of this site open this edition's own branch
+    config.write_text(config.read_text("utf8").replace("branch: colab", "branch: students"), "utf8")
     manifest = {}
     for path in all_notebooks(out):
         edition, listed = student_edition(nbformat.read(path, as_version=4))

@@ -54,6 +54,7 @@ def test_a_fork_publishes_under_its_own_address():
     assert config["repository"]["url"] not in publish
     run = commands(ROOT / ".github/workflows/publish.yml")
     assert run.index("tools/address.py --url") < run.rindex("make book") < run.index("git push")
+    assert run.index("tools/students.py") > run.index("tools/address.py --url")
     assert f"git push --force origin {config['repository']['branch']}" in run
     assert load(ROOT / ".github/workflows/publish.yml")["permissions"]["contents"] == "write"
 

@@ -3,9 +3,9 @@
 import math
 
 import torch
+from tests.exercises.proof import prove
 
 from attnoise.exercises import attention as module
-from tests.exercises.proof import prove
 
 
 def weights(query, key, mask=None, scale=None, axis=-1):

@@ -3,9 +3,10 @@
 import os
 
 import pytest
-from browser import find_browser, launch
 from playwright.sync_api import sync_playwright
 from site_tools import SUB_PATH, served
+
+from browser import find_browser, launch
 
 NO_BROWSER = (
     "NO BROWSER WAS FOUND: the website was NOT tested in one.\n"

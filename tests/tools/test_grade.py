@@ -33,6 +33,13 @@ SUBMISSIONS = {
         [0, 1],
         "no verdict: the process ended with 0",
     ),
+    "dora": ("while True: print('x' * 1000)", "my_number = 42", [0, 1], "stopped after"),
+    "gil": (
+        "import gc\nfor o in gc.get_objects():\n    pass\nopen(report, 'w').write('5'); import os; os._exit(0)",
+        "my_number = 42",
+        [0, 1],
+        "no verdict",
+    ),
     "fay": (
         "def my_double(x):\n    raise NotImplementedError",
         "my_number = None",

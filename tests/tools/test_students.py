@@ -90,20 +90,28 @@ def test_stubs_and_checks_of_the_book_run_to_the_end(edition):
     """Run each chapter's exercise cells alone: a stub never stops the notebook."""
     for path in sorted((edition[0] / "book").rglob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
-        wanted = {"exercise", "check"}
-        imports = [
-            c
-            for c in notebook.cells
-            if "import" in c.source and "as check" in c.source and c.cell_type == "code"
-        ]
         chosen = [
-            c
-            for c in notebook.cells
-            if wanted & set(c.metadata.get("tags", [])) and c not in imports
+            c for c in notebook.cells if {"exercise", "check"} & set(c.metadata.get("tags", []))
         ]
-        notebook.cells = [nbformat.v4.new_code_cell("import torch"), *imports[:1], *chosen]
+        module = path.stem.replace("-", "_")
+        imports = f"import torch\nfrom attnoise.exercises import {module} as check"
+        notebook.cells = [nbformat.v4.new_code_cell(imports), *chosen]
         NotebookClient(notebook, timeout=120, store_widget_state=False).execute()
         checks = [c for c in chosen if "check" in c.metadata.tags]
         assert checks
         for cell in checks:
             assert cell.outputs[0].data["text/plain"].startswith("✗"), cell.source
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path):
+    make_book(tmp_path)
+    with pytest.raises(SystemExit, match="holds something else than a student edition"):
+        students.make(tmp_path, tmp_path)
+    assert (tmp_path / "_config.yml").exists()
+
+
+def test_colab_opens_the_student_edition(tmp_path):
+    make_book(tmp_path)
+    students.make(tmp_path / "out", tmp_path)
+    assert "branch: students" in (tmp_path / "out" / "_config.yml").read_text()
+    assert "branch: colab" in (tmp_path / "_config.yml").read_text()

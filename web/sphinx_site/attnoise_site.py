@@ -1,9 +1,9 @@
 """The site's own Sphinx hook: nothing fetched from elsewhere, a description on every page,
 sized pictures, and a landing page that is a page and not a redirect.
 
-Sphinx loads it through `sphinx.local_extensions` in _config.yml. Three events do the work:
-the builder's start (MathJax), each page (scripts, meta tags), and the end of the build (the
-finished html files).
+Sphinx loads it through `sphinx.local_extensions` in _config.yml. Four events do the work:
+the builder's start (MathJax), each document (colours in equations), each page (scripts, meta tags),
+and the end of the build (the finished html files).
 """
 
 import html
@@ -27,6 +27,28 @@ GENERATED = {
     "": "A page of {project}, a course on transformers, diffusion models and both together.",
 }
 DESCRIPTION_LENGTH = 160  # what search engines show
+
+
+COLOURS = {  # what notebooks write for JupyterLab and Colab, and the class that the site gives it
+    "#0B6FB8": "pan-query",
+    "#A15C00": "pan-key",
+    "#0A7D5A": "pan-value",
+    "#4B3FA8": "pan-data",
+    "#5F6B7A": "pan-noise",
+    "#B0307C": "pan-prediction",
+}
+
+
+def colour_by_idea(app: Sphinx, doctree: nodes.document) -> None:
+    """Let the page's scheme choose the colours in equations: a class in the place of a colour."""
+    for node in [*doctree.findall(nodes.math), *doctree.findall(nodes.math_block)]:
+        text = re.sub(
+            r"\\textcolor\{(#\w{6})\}",
+            lambda found: rf"\class{{{COLOURS[found[1].upper()]}}}",
+            node.astext(),
+        )
+        if text != node.astext():
+            node.children = [nodes.Text(text)]
 
 
 def copy_mathjax(app: Sphinx) -> None:
@@ -153,7 +175,7 @@ def with_plain_roles(text: str) -> str:
 
 
 def size_pictures(text: str, folder: Path) -> str:
-    """Reserve each picture's room on the page, and load it when it comes near."""
+    """Reserve each picture's room on the page, and decode it beside the text."""
 
     def sized(match: re.Match) -> str:
         tag = match.group(0)
@@ -161,9 +183,7 @@ def size_pictures(text: str, folder: Path) -> str:
         path = (folder / source.group(1).split("?")[0]).resolve() if source else None
         if "decoding=" in tag or path is None or not path.is_file():
             return tag
-        extra = ' decoding="async"'
-        if "site-home" not in text[max(0, match.start() - 200) : match.start()]:
-            extra += ' loading="lazy"'
+        extra = ' decoding="async"'  # not loading="lazy": a page that is printed would lack them
         if "width" not in tag and path.suffix in {".png", ".jpg", ".jpeg", ".webp"}:
             with Image.open(path) as picture:
                 dots_per_inch = max(float(picture.info.get("dpi", (96, 96))[0]), 96.0)
@@ -190,8 +210,9 @@ def moved_to_top(text: str, folder: str) -> str:
 
 
 def setup(app: Sphinx) -> dict:
-    """Connect the three events; late on each page, early at the end of the build."""
+    """Connect the events; late on each page, early at the end of the build."""
     app.connect("builder-inited", copy_mathjax)
+    app.connect("doctree-read", colour_by_idea)
     app.connect("html-page-context", trim_scripts, priority=900)
     app.connect("html-page-context", describe, priority=901)
     app.connect("html-page-context", offer_to_run, priority=902)

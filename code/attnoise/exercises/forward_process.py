@@ -1,0 +1,191 @@
+"""Checks for the chapter `diffusion/forward-process`."""
+
+import math
+
+import torch
+
+from ..attention import attention
+from ..diffusion import cosine_schedule
+from .mechanism import call, draw, exercise, expect, reject, reject_if
+
+
+@exercise(1, "What is kept", level="trace", minutes=5)
+def what_is_kept(my_alpha_bars):
+    beta = torch.tensor([0.5, 0.2, 0.1], dtype=torch.float64)
+    reject_if(
+        not isinstance(my_alpha_bars, (tuple, list, torch.Tensor)) or len(my_alpha_bars) != 3,
+        "Three numbers are asked for: alpha_bar after the first, second and third step.",
+    )
+    got = torch.as_tensor(my_alpha_bars, dtype=torch.float64)
+    right = (1 - beta).cumprod(dim=0)
+    for wrong, why in (
+        (1 - beta.cumsum(dim=0), "You added the betas up; each step keeps a share, so multiply."),
+        (beta.cumprod(dim=0), "That is the product of the betas; multiply what each step keeps."),
+        (
+            1 - beta.cumprod(dim=0),
+            "1 minus the product of the betas is not the product of 1 - beta.",
+        ),
+        (1 - beta, "That is what each step keeps by itself; alpha_bar is the product up to there."),
+        (right.sqrt(), "Those are the roots, alpha_t; alpha_bar is the share of the variance."),
+        (1 - right, "Those are the variances of the noise, sigma squared: 1 minus what is asked."),
+    ):
+        reject(got, wrong, why, tolerance=1e-3)
+    expect(got, right, "Start with 0.5 and multiply by 1 - beta of each step.", tolerance=1e-3)
+    return "0.5, 0.4, 0.36: each step takes its share of what is left."
+
+
+@exercise(2, "The jump, for images", level="code", minutes=10)
+def jump_for_images(my_add_noise):
+    alpha_bar = cosine_schedule(10).alpha_bar.float()
+    t = torch.tensor([1, 2, 3, 5, 7, 8, 9])
+    x0, eps = draw(7, 1, 5, 7), draw(7, 1, 5, 7, seed=1)  # as many images as columns: a trap
+    got = call(my_add_noise, x0, t, eps, alpha_bar)
+
+    def noised(share):
+        return share.sqrt() * x0 + (1 - share).sqrt() * eps
+
+    kept = alpha_bar[t][:, None, None, None]
+    beta = (1 - alpha_bar[t] / alpha_bar[t - 1])[:, None, None, None]
+    for wrong, why in (
+        (
+            kept * x0 + (1 - kept) * eps,
+            "The roots are missing: alpha_bar and 1 - alpha_bar are shares of the variance.",
+        ),
+        (
+            noised(kept[:1]),
+            "Every image was noised with the time of the first one; each has its own t.",
+        ),
+        (
+            noised(alpha_bar[t]),
+            "The times met the columns of the images instead of the images: shapes are lined up "
+            "from the right. Give alpha_bar[t] the shape b 1 1 1.",
+        ),
+        (noised(1 - kept), "The two factors are swapped: at t = 0 the image should be clean."),
+        (
+            noised(1 - beta),
+            "You used beta of the last step; the jump needs alpha_bar, the product of all steps.",
+        ),
+        (
+            kept.sqrt() * x0 + (1 - kept.sqrt()) * eps,
+            "The noise takes the root of 1 - alpha_bar, which is not 1 minus the root.",
+        ),
+    ):
+        reject(got, wrong, why)
+    expect(got, noised(kept), "x_t is root alpha_bar times x0 plus root (1 - alpha_bar) times eps.")
+    return "Any time, for each image its own, in one line: no chain is needed."
+
+
+@exercise(3, "Fewer, larger steps", level="code", minutes=5)
+def larger_steps(my_betas):
+    for T in (100, 1000, 250):
+        got, line = call(my_betas, T), torch.linspace(1e-4, 0.02, T, dtype=torch.float64)
+        reject_if(
+            isinstance(got, torch.Tensor) and got.dtype != torch.float64,
+            "The betas should be float64: a product of many factors near 1 needs the digits.",
+        )
+        if T != 1000:
+            reject(
+                got,
+                line,
+                "These are the betas for 1,000 steps: with fewer steps data are left in x_T.",
+                tolerance=1e-6,
+            )
+            reject(
+                got,
+                line * T / 1000,
+                "The factor is upside down: fewer steps need larger betas, 1000 / T.",
+                tolerance=1e-6,
+            )
+            reject(
+                got,
+                torch.linspace(1e-4, 0.02 * 1000 / T, T, dtype=torch.float64),
+                "Only the last beta was rescaled; the first one needs the factor, too.",
+                tolerance=1e-6,
+            )
+        right = line * 1000 / T
+        expect(got, right, f"For T = {T} something else is off.", tolerance=1e-6)
+    return "The betas always add up to about 10, so x_T is noise with 100 steps as with 1,000."
+
+
+@exercise(4, "The best guess for a bell", level="derive", minutes=15)
+def guess_for_a_bell(my_guess):
+    x_t, m, c = draw(7).double(), 0.7, 1.6
+    alpha, sigma = 0.6, 0.8
+    got, s = call(my_guess, x_t, m, c, alpha, sigma), sigma**2
+    for wrong, why in (
+        (
+            x_t / alpha,
+            "x_t / alpha only undoes the shrinking; it forgets what is known before: m and c.",
+        ),
+        (
+            (alpha * x_t / sigma + m / c) / (alpha**2 / sigma + 1 / c),
+            "The weights are one over the variances; you divided by the standard deviations.",
+        ),
+        (
+            alpha * c**2 * x_t / (alpha**2 * c**2 + s),
+            "The mean m is missing: without it the guess is pulled to 0.",
+        ),
+        (
+            (x_t / s + m / c**2) / (1 / s + 1 / c**2),
+            "alpha is missing: x_t measures alpha x0, not x0.",
+        ),
+        (
+            alpha * x_t / s + m / c**2,
+            "That is L, the factor of x0; the mean is L divided by P.",
+        ),
+        (
+            m + alpha * c**2 * (x_t - m) / (alpha**2 * c**2 + s),
+            "The mean of x_t is alpha m, so x_t is compared with alpha m, not with m.",
+        ),
+    ):
+        reject(got, wrong, why)
+    right = m + alpha * c**2 * (x_t - alpha * m) / (alpha**2 * c**2 + s)
+    expect(got, right, "Compare by numbers: with sigma near 0 it is x_t / alpha, else nearer to m.")
+    return "A compromise between what was seen and what was known: GaussianDenoiser in one line."
+
+
+@exercise(5, "Denoise by attention", level="code", minutes=15)
+def denoise_by_attention(my_denoiser):
+    x_t, data = draw(5, 3).double(), draw(11, 3, seed=1).double()
+    alpha, sigma = 0.6, 0.8
+    got = call(my_denoiser, x_t, data, alpha, sigma)
+
+    def through(query_x, extra, divide_by=sigma**2, scale=1.0):
+        extra = torch.full((len(x_t), 1), extra, dtype=x_t.dtype)
+        query = torch.cat([query_x, extra], dim=1) / divide_by
+        key = torch.cat([data, -data.square().sum(dim=1, keepdim=True) / 2], dim=1)
+        return attention(query, key, data, scale=scale)
+
+    square = (x_t[:, None] - alpha * data[None]).square().sum(-1)
+    right = (-square / (2 * sigma**2)).softmax(-1) @ data
+    no_alpha = through(x_t, 1.0)
+    for wrong, why in (
+        (
+            through(alpha * x_t, alpha**2, scale=1 / math.sqrt(4)),
+            "attention's default scale was left in; the query brings its own: pass scale=1.0.",
+        ),
+        (
+            through(alpha * x_t, 0.0),
+            "The keys lack -|x_i|^2 / 2: long data points win by their length alone.",
+        ),
+        (
+            through(alpha * x_t, alpha**2, divide_by=sigma),
+            "The query is divided by sigma; it should be sigma squared.",
+        ),
+        (no_alpha, "alpha is missing: x_t is near alpha x_i, not near x_i."),
+        (
+            through(alpha * x_t, alpha),
+            "The query's extra coordinate is alpha squared, since it multiplies |alpha x_i|^2.",
+        ),
+        (
+            data[square.argmin(dim=1)],
+            "That is the nearest data point; the best guess is the weighted mean of all.",
+        ),
+        (
+            alpha * right,
+            "That is the guess of alpha x0: the values should be the data as they are.",
+        ),
+    ):
+        reject(got, wrong, why)
+    expect(got, right, "Compare with Bayes: a softmax of -|x_t - alpha x_i|^2 / (2 sigma^2).")
+    return "Bayes' rule, computed by attention: the noisy sample asks, the data set answers."
