@@ -21,8 +21,6 @@ SITE_INPUTS := _config.yml _toc.yml $(shell find book web -type f \
 # One thread a process: two processes share two cores better than two threads do.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n 2
-# The moving figures alone, in a browser too.
-FIGURES := tests/lab/test_figures_browser.py
 
 .DEFAULT_GOAL := help
 .PHONY: help book serve test test-code test-planted test-chapters test-site lab bench lint notebooks students \
@@ -42,7 +40,7 @@ test: test-code test-planted test-chapters test-site  ## run every test: code, c
 
 test-code: $(INSTALLED)  ## unit, property, equivalence, packaging and book tests, and doctests
 	$(PYTEST) --dist loadfile tests code --ignore tests/site --ignore tests/planted \
-		--ignore $(FIGURES) --doctest-modules
+		--doctest-modules
 
 test-planted: $(INSTALLED)  ## plant bugs in copies of the package: each must turn its test red
 	$(PYTEST) tests/planted
@@ -52,7 +50,7 @@ test-chapters: $(INSTALLED)  ## run every chapter and compare its outputs with t
 		--nbval-sanitize-with tools/nbval_sanitize.cfg -p no:cacheprovider
 
 test-site: $(SITE)  ## check the website in a real browser
-	$(PYTEST) tests/site $(FIGURES)
+	$(PYTEST) tests/site
 
 lab: $(INSTALLED)  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab book

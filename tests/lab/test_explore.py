@@ -9,7 +9,8 @@ import sys
 import matplotlib.pyplot as plt
 import pytest
 import torch
-from figure_examples import (
+from PIL import Image
+from tests.lab.figure_examples import (
     ALL,
     DATA,
     KEYS,
@@ -19,10 +20,9 @@ from figure_examples import (
     frames,
     trajectory_arrays,
 )
-from figure_examples import attention as attention_figure
-from figure_examples import posterior as posterior_figure
-from figure_examples import trajectory as trajectory_figure
-from PIL import Image
+from tests.lab.figure_examples import attention as attention_figure
+from tests.lab.figure_examples import posterior as posterior_figure
+from tests.lab.figure_examples import trajectory as trajectory_figure
 
 from attnoise.attention import attention
 from attnoise.diffusion import IdealDenoiser

@@ -184,7 +184,8 @@ def size_pictures(text: str, folder: Path) -> str:
         if "decoding=" in tag or path is None or not path.is_file():
             return tag
         extra = ' decoding="async"'  # not loading="lazy": a page that is printed would lack them
-        if "width" not in tag and path.suffix in {".png", ".jpg", ".jpeg", ".webp"}:
+        tag = re.sub(r' style="width:[^"]*"', "", tag)  # fixed sides would squeeze it on a phone
+        if " width=" not in tag and path.suffix in {".png", ".jpg", ".jpeg", ".webp"}:
             with Image.open(path) as picture:
                 dots_per_inch = max(float(picture.info.get("dpi", (96, 96))[0]), 96.0)
                 width, height = (round(side * 96 / dots_per_inch) for side in picture.size)

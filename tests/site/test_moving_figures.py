@@ -2,14 +2,10 @@
 
 import itertools
 import json
-import os
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from figure_examples import ALL, attention, frames, landing, posterior, trajectory
-from playwright.sync_api import sync_playwright
-
-from browser import find_browser, launch
+from tests.lab.figure_examples import ALL, attention, frames, landing, posterior, trajectory
 
 pytestmark = pytest.mark.in_browser
 
@@ -30,17 +26,6 @@ def html_of(figure):
     if id(figure) not in MADE:
         MADE[id(figure)] = figure, figure.html()
     return MADE[id(figure)][1]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if find_browser() is None:
-        fail_or_skip = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        fail_or_skip("NO BROWSER WAS FOUND: install Chromium, or name one: CHROME=/path/to/it")
-    with sync_playwright() as playwright:
-        running = launch(playwright)
-        yield running
-        running.close()
 
 
 @pytest.fixture
