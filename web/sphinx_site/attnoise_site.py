@@ -175,22 +175,23 @@ def with_plain_roles(text: str) -> str:
 
 
 def size_pictures(text: str, folder: Path) -> str:
-    """Reserve each picture's room on the page, and decode it beside the text."""
+    """Reserve each picture's room on the page, so that text does not jump while it loads.
+
+    Pictures are few and small: all load at once, or a page that is printed would lack some.
+    """
 
     def sized(match: re.Match) -> str:
-        tag = match.group(0)
+        tag = re.sub(r' style="width:[^"]*"', "", match.group(0))  # it would squeeze on a phone
         source = re.search(r'src="(?!data:)([^"]+)"', tag)  # a figure's own frames stay as they are
         path = (folder / source.group(1).split("?")[0]).resolve() if source else None
-        if "decoding=" in tag or path is None or not path.is_file():
+        if path is None or not path.is_file() or " width=" in tag:
             return tag
-        extra = ' decoding="async"'  # not loading="lazy": a page that is printed would lack them
-        tag = re.sub(r' style="width:[^"]*"', "", tag)  # fixed sides would squeeze it on a phone
-        if " width=" not in tag and path.suffix in {".png", ".jpg", ".jpeg", ".webp"}:
-            with Image.open(path) as picture:
-                dots_per_inch = max(float(picture.info.get("dpi", (96, 96))[0]), 96.0)
-                width, height = (round(side * 96 / dots_per_inch) for side in picture.size)
-            extra += f' width="{width}" height="{height}"'
-        return "<img" + extra + tag[len("<img") :]
+        if path.suffix not in {".png", ".jpg", ".jpeg", ".webp"}:
+            return tag
+        with Image.open(path) as picture:
+            dots_per_inch = max(float(picture.info.get("dpi", (96, 96))[0]), 96.0)
+            width, height = (round(side * 96 / dots_per_inch) for side in picture.size)
+        return f'<img width="{width}" height="{height}"' + tag[len("<img") :]
 
     return re.sub(r"<img\b[^>]*>", sized, text)
 
