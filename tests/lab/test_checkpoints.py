@@ -39,6 +39,16 @@ def test_model_and_card_come_back(saved):
     assert card["parameters"] == sum(p.numel() for p in model.parameters())
 
 
+def test_a_loaded_checkpoint_can_be_saved_with_its_own_card(saved):
+    again, card = load_checkpoint(saved[1])
+    with torch.no_grad():
+        again.write.bias.add_(1)
+    save_checkpoint(saved[1], again, card)
+    third, new_card = load_checkpoint(saved[1])
+    assert torch.equal(third.write.bias, again.write.bias)
+    assert new_card["sha256"] != card["sha256"]
+
+
 def test_half_precision_rounds_and_halves(saved):
     model, path = saved
     save_checkpoint(path.with_name("half"), model, {}, half=True)

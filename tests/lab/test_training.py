@@ -145,6 +145,18 @@ def test_nan_loss_stops_before_the_step():
         assert torch.equal(p, q)
 
 
+def test_nan_gradient_stops_before_the_step():
+    model = make_model()
+    before = [p.detach().clone() for p in model.parameters()]
+    bad = lambda model, generator: (0 * model(torch.ones(1, 3))).square().sum().sqrt()  # noqa: E731
+    with pytest.raises(
+        DataError, match="the gradient's norm is nan at step 1; the weights are those"
+    ):
+        list(train(model, bad, 5, torch.Generator()))
+    for p, q in zip(model.parameters(), before, strict=True):
+        assert torch.equal(p, q)
+
+
 @pytest.mark.parametrize(
     "damage", [lambda b: b[: len(b) // 2], lambda b: b"nothing", lambda b: b""]
 )
@@ -186,7 +198,7 @@ def test_no_progress_bar_without_a_person(capfd):
 
 
 def test_a_bar_for_those_who_ask(capfd, monkeypatch):
-    monkeypatch.setenv("ATTNOISE_PROGRESS", "1")
+    monkeypatch.setenv("JPY_SESSION_NAME", "notebook.ipynb")
     run(5)
     assert "0/5" in capfd.readouterr().err
 

@@ -49,11 +49,11 @@ def save_checkpoint(
     tensors = {k: v.detach().cpu().to(dtype).contiguous() for k, v in model.state_dict().items()}
     weights = save(tensors)
     full = {
+        **card,
         "model": name,
         "config": vars(model.config),
         "parameters": sum(p.numel() for p in model.parameters()),
         "sha256": hashlib.sha256(weights).hexdigest(),
-        **card,
     }
     text = json.dumps(full, indent=2, ensure_ascii=False) + "\n"
     write_atomically({f"{path}.safetensors": weights, f"{path}.json": text.encode()})

@@ -144,7 +144,7 @@ def train(
 
     Raises:
         ConfigError: steps, lr, warmup or clip make no sense.
-        DataError: The loss is NaN or infinite; the weights are those before that step.
+        DataError: The loss or its gradient is NaN or infinite; the weights are those before.
         CheckpointError: The saved file is damaged or cannot be written.
     """
     if steps < 1 or lr <= 0 or clip <= 0 or warmup < 0 or save_every < 1:
@@ -175,6 +175,11 @@ def _steps(model, loss, remaining, steps, optimizer, state, lr, warmup, clip, sa
         optimizer.zero_grad()
         value.backward()
         norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
+        if not bool(torch.isfinite(norm)):
+            raise DataError(
+                f"the gradient's norm is {norm.item()} at step {step}; the weights are those "
+                "before it. Usual causes: the root or the logarithm of zero in the loss."
+            )
         optimizer.step()
         if state["ema"] is not None:
             state["ema"].update(model)
@@ -184,13 +189,13 @@ def _steps(model, loss, remaining, steps, optimizer, state, lr, warmup, clip, sa
 
 
 def watched(steps: range) -> Any:
-    """Show a progress bar, but only to a person: on a terminal, or in a notebook that asks.
+    """Show a progress bar, but only to a person: in Jupyter, on Colab, on a terminal.
 
-    In notebooks the bar shows if the environment variable ATTNOISE_PROGRESS is 1 or the notebook
-    runs on Colab; a stored output should hold no bar.
+    A Jupyter server names its sessions in JPY_SESSION_NAME; tools that run notebooks do not, so
+    that no bar is ever stored.
     """
-    asked = os.environ.get("ATTNOISE_PROGRESS", "") == "1" or "google.colab" in sys.modules
-    if not (asked or sys.stderr.isatty()):
+    in_notebook = "JPY_SESSION_NAME" in os.environ or "google.colab" in sys.modules
+    if not (in_notebook or sys.stderr.isatty()):
         return steps
     from tqdm.auto import tqdm
 
