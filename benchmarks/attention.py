@@ -11,14 +11,15 @@ Run: python -m benchmarks.attention [--tokens 64 256 ...]
 import argparse
 import json
 import resource
+import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import torch
 from tests.twins import torch_twin
 from torch.testing import assert_close
-from torch.utils.benchmark import Timer
 
 from attnoise.attention import MultiHeadAttention, attention
 
@@ -45,6 +46,19 @@ def draw(tokens: int) -> torch.Tensor:
 
 def train_step(layer, x: torch.Tensor) -> None:
     layer(x).square().mean().backward()
+
+
+def time_in_turns(tokens: int, budget: float) -> dict[str, list[float]]:
+    """Time training steps, the layers taking turns, so that a busy moment hits all alike."""
+    layers, x = {name: make_layer(name) for name in LAYERS}, draw(tokens)
+    seconds: dict[str, list[float]] = {name: [] for name in LAYERS}
+    end = time.perf_counter() + budget * len(LAYERS)
+    while time.perf_counter() < end or len(seconds["torch"]) < 9:
+        for name, layer in layers.items():
+            start = time.perf_counter()
+            train_step(layer, x)
+            seconds[name].append(time.perf_counter() - start)
+    return {name: found[2:] for name, found in seconds.items()}  # the first two warm up
 
 
 def measure_memory(name: str, tokens: int) -> float:
@@ -81,24 +95,20 @@ def main() -> None:
     if options.memory_of:
         return report_memory(options.memory_of[0], int(options.memory_of[1]))
     print(f"d = {D}, {HEADS} heads, batch {BATCH}, {torch.get_num_threads()} threads, float32")
-    print("forward + backward: median ms (interquartile range), ratio to torch, peak MB")
+    print("forward + backward: median ms (interquartile range), median ratio to torch, peak MB")
     for tokens in options.tokens:
         outputs = [make_layer(name)(draw(tokens)) for name in LAYERS]
         for output in outputs[1:]:
             assert_close(output, outputs[0], atol=1e-5, rtol=1e-4)
-        cells, base = [], None
+        seconds = time_in_turns(tokens, options.seconds)
+        cells = []
         for name in LAYERS:
-            layer, x = make_layer(name), draw(tokens)
-            timer = Timer(
-                "train_step(layer, x)",
-                globals=dict(train_step=train_step, layer=layer, x=x),
-                num_threads=torch.get_num_threads(),
-            )
-            found = timer.blocked_autorange(min_run_time=options.seconds)
-            base = found.median if base is None else base
+            low, middle, high = statistics.quantiles(seconds[name], n=4)
+            pairs = zip(seconds[name], seconds["torch"], strict=True)
+            ratio = statistics.median(ours / theirs for ours, theirs in pairs)
             cells.append(
-                f"{name} {found.median * 1e3:8.2f} ({found.iqr * 1e3:6.2f}) "
-                f"x{found.median / base:4.2f} {measure_memory(name, tokens):7.1f} MB"
+                f"{name} {middle * 1e3:8.2f} ({(high - low) * 1e3:6.2f}) "
+                f"x{ratio:4.2f} {measure_memory(name, tokens):7.1f} MB"
             )
         print(f"{tokens:5d} tokens | " + " | ".join(cells), flush=True)
     return None
