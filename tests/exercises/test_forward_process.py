@@ -1,5 +1,6 @@
 """The exercises of `diffusion/forward-process`: solutions pass, wrong answers learn why."""
 
+import numpy
 import torch
 from tests.exercises.proof import prove
 
@@ -66,6 +67,8 @@ WRONG = {
         (jump(lambda kept, t: 1 - kept[t]), "swapped"),
         (jump(lambda kept, t: kept[t] / kept[t - 1]), "beta of the last step"),
         (one_minus_root, "1 minus the root"),
+        (jump(lambda kept, t: kept[t - 1]), "One step early"),
+        (lambda x0, t, eps, kept: jump(lambda k, t: k[t])(x0, t, -eps, kept), "wrong sign"),
     ],
     "larger_steps": [
         (line, "betas for 1,000 steps"),
@@ -90,11 +93,28 @@ WRONG = {
         (denoiser(root=True), "sigma squared"),
         (denoiser(alpha_in=False), "alpha is missing"),
         (denoiser(extra=lambda a: a), "extra coordinate"),
+        (denoiser(extra=lambda a: -(a**2)), "not plus"),
+        (denoiser(extra=lambda a: 2 * a**2), "half is missing"),
         (nearest, "nearest data point"),
         (denoiser(out=lambda a: a), "guess of alpha x0"),
+    ],
+    "time_of_commitment": [
+        ((69, 36), "swapped"),
+        ((37, 70), "too late"),
+        ((34, 68), "guess"),
+        ((18, 39), "linear schedule"),
+        ((39, 84), "shrunk"),
+        ((36, 53), "nine"),
+        ((36, 36), "differ"),
+        (36, "Two times"),
     ],
 }
 
 
 def test_exercises_are_proved():
     prove("diffusion/forward-process.ipynb", module, WRONG)
+
+
+def test_a_numpy_answer_is_welcome_and_one_number_is_not():
+    assert module.what_is_kept(numpy.array([0.5, 0.4, 0.36]))
+    assert "Three numbers" in module.what_is_kept(torch.tensor(0.36)).message

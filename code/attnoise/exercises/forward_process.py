@@ -5,18 +5,18 @@ import math
 import torch
 
 from ..attention import attention
-from ..diffusion import cosine_schedule
+from ..diffusion import Schedule, cosine_schedule, linear_schedule
 from .mechanism import call, draw, exercise, expect, reject, reject_if
 
 
 @exercise(1, "What is kept", level="trace", minutes=5)
 def what_is_kept(my_alpha_bars):
     beta = torch.tensor([0.5, 0.2, 0.1], dtype=torch.float64)
+    got = torch.as_tensor(my_alpha_bars, dtype=torch.float64)
     reject_if(
-        not isinstance(my_alpha_bars, (tuple, list, torch.Tensor)) or len(my_alpha_bars) != 3,
+        got.shape != (3,),
         "Three numbers are asked for: alpha_bar after the first, second and third step.",
     )
-    got = torch.as_tensor(my_alpha_bars, dtype=torch.float64)
     right = (1 - beta).cumprod(dim=0)
     for wrong, why in (
         (1 - beta.cumsum(dim=0), "You added the betas up; each step keeps a share, so multiply."),
@@ -69,6 +69,11 @@ def jump_for_images(my_add_noise):
             kept.sqrt() * x0 + (1 - kept.sqrt()) * eps,
             "The noise takes the root of 1 - alpha_bar, which is not 1 minus the root.",
         ),
+        (
+            noised(alpha_bar[t - 1][:, None, None, None]),
+            "One step early: alpha_bar starts at t = 0, so alpha_bar[t] belongs to time t.",
+        ),
+        (2 * kept.sqrt() * x0 - noised(kept), "The noise has the wrong sign: it is added."),
     ):
         reject(got, wrong, why)
     expect(got, noised(kept), "x_t is root alpha_bar times x0 plus root (1 - alpha_bar) times eps.")
@@ -177,6 +182,8 @@ def denoise_by_attention(my_denoiser):
             through(alpha * x_t, alpha),
             "The query's extra coordinate is alpha squared, since it multiplies |alpha x_i|^2.",
         ),
+        (through(alpha * x_t, -(alpha**2)), "The keys end in minus |x_i|^2 / 2, not plus."),
+        (through(alpha * x_t, 2 * alpha**2), "The half is missing: keys end in -|x_i|^2 / 2."),
         (
             data[square.argmin(dim=1)],
             "That is the nearest data point; the best guess is the weighted mean of all.",
@@ -189,3 +196,47 @@ def denoise_by_attention(my_denoiser):
         reject(got, wrong, why)
     expect(got, right, "Compare with Bayes: a softmax of -|x_t - alpha x_i|^2 / (2 sigma^2).")
     return "Bayes' rule, computed by attention: the noisy sample asks, the data set answers."
+
+
+@exercise(6, "When does it commit?", level="explore", minutes=15)
+def time_of_commitment(my_times):
+    reject_if(
+        not isinstance(my_times, (tuple, list, torch.Tensor)) or len(my_times) != 2,
+        "Two times are asked for: the one for a = 1, then the one for a = 3.",
+    )
+    cosine = cosine_schedule(100)
+    right = last_sure(cosine)
+    for wrong, why in (
+        (right[::-1], "The two are swapped: points farther apart are told apart in more noise."),
+        (
+            [t + 1 for t in right],
+            "One step too late: there the weight is no longer above 0.99.",
+        ),
+        (
+            last_sure(cosine, sure=0.995),
+            "That is where the *guess* passes 0.99 a; the weight of +a is asked for.",
+        ),
+        (last_sure(linear_schedule(100)), "Those are the times of the linear schedule."),
+        (
+            last_sure(cosine, shrink=False),
+            "You put x_t = a in; the noisy sample has shrunk to alpha a.",
+        ),
+        (
+            last_sure(cosine, power=1),
+            "Tripling a multiplies the squared distance by nine, not by three.",
+        ),
+        ([right[0]] * 2, "The two times differ: only distance compared with noise counts."),
+    ):
+        reject(my_times, wrong, why, tolerance=1e-6)
+    expect(my_times, right, "Measure the weight of +a at all hundred times; take the last > 0.99.")
+    return (
+        "Points far apart are decided at high noise, close ones last: first classes, then digits."
+    )
+
+
+def last_sure(schedule: Schedule, *, sure=0.99, power=2, shrink=True):
+    """Return the last times at which +a weighs more than `sure`, for a = 1 and a = 3."""
+    t = torch.arange(1, schedule.T + 1)
+    kept = schedule.alpha_bar[t]
+    signal = (kept if shrink else kept.sqrt()) / (1 - kept)
+    return [t[torch.sigmoid(2 * a**power * signal) > sure].max().item() for a in (1, 3)]
