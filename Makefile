@@ -71,6 +71,8 @@ students: $(INSTALLED)  ## make the student edition: notebooks and a website wit
 
 checkpoints: $(INSTALLED)  ## train the shipped checkpoints again (this takes a while)
 	$(BIN)/python tools/train_digits.py
+	$(BIN)/python tools/train_pronunciation.py
+	$(BIN)/python tools/train_shakespeare.py
 
 clean:  ## remove what was built; the environment stays
 	rm -rf _build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis code/*.egg-info
@@ -78,12 +80,13 @@ clean:  ## remove what was built; the environment stays
 		-prune -exec rm -rf {} + 2>/dev/null || true
 
 # The stamps: an environment is installed again when its lists change, the site when its pages do.
-$(INSTALLED): requirements.txt pyproject.toml
+$(INSTALLED): requirements.txt requirements-data.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit( \
 		"The book needs Python 3.11, 3.12 or 3.13; $(PYTHON) is %d.%d. Try: make book PYTHON=python3.12" % v)'
 	@echo "Installing into $(VENV); the first time takes some minutes."
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) -r requirements.txt
+	$(PIP_INSTALL) --no-deps -r requirements-data.txt
 	@touch $@
 
 $(VENV)/.installed-bench: $(INSTALLED) requirements-bench.txt

@@ -34,7 +34,8 @@ from attnoise.diffusion import (
 )
 from attnoise.lab.judges import PerClassGaussian, digit_judge
 from attnoise.lab.metrics import frechet_distance, frechet_floor
-from attnoise.lab.training import EMA, draw_batch, learning_rate, make_optimizer
+from attnoise.lab.optimizers import make_optimizers
+from attnoise.lab.training import EMA, draw_batch, learning_rate
 
 BATCH, SAMPLES, STEPS = 128, 1000, 100
 DIGITS, UNSEEN = load_digits("train"), load_digits("test")
@@ -116,7 +117,7 @@ def compare_speed(rounds: int) -> None:
     """Time training steps, the contestants taking turns, so that a busy moment hits all alike."""
     torch.manual_seed(0)
     ones, generator = contestants()[:2], torch.Generator().manual_seed(0)
-    optimizers, seconds = [make_optimizer(one.model, 2e-3, 0.0) for one in ones], [[], []]
+    optimizers, seconds = [make_optimizers(one.model, 2e-3)[0] for one in ones], [[], []]
     for turn in range(rounds + 3):
         for one, optimizer, found in zip(ones, optimizers, seconds, strict=True):
             start = time.perf_counter()
@@ -138,7 +139,7 @@ def compare_speed(rounds: int) -> None:
 def train_for(one, seconds: float, seed: int) -> tuple[EMA, int]:
     """Train for so many CPU-seconds; the learning rate falls with the time that is used up."""
     generator, ema = torch.Generator().manual_seed(seed), EMA(one.model, 0.999)
-    optimizer, start, count = make_optimizer(one.model, 2e-3, 0.0), time.process_time(), 0
+    optimizer, start, count = make_optimizers(one.model, 2e-3)[0], time.process_time(), 0
     while (used := time.process_time() - start) < seconds:
         rate = learning_rate(1 + int(1000 * used / seconds), 1000, 2e-3, 30)
         for group in optimizer.param_groups:

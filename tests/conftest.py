@@ -6,6 +6,11 @@ errors that a reader meets, who runs without them.
 
 import jaxtyping
 import pytest
+from hypothesis import settings
+
+# The machines that run the tests are shared: a slow example is no failure.
+settings.register_profile("shared machine", deadline=None, max_examples=25)
+settings.load_profile("shared machine")
 
 # Before the first import of the package: the hook decorates functions as they are loaded.
 CHECKED = ["attention", "transformers", "diffusion", "data"]

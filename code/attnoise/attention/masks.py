@@ -71,19 +71,20 @@ def padding_mask(lengths: Int[Tensor, " b"], m: int) -> Bool[Tensor, "b 1 1 m"]:
 
 
 def sliding_window_mask(
-    n: int, window: int, *, device: torch.device | str | None = None
-) -> Bool[Tensor, "n n"]:
+    n: int, window: int, m: int | None = None, *, device: torch.device | str | None = None
+) -> Bool[Tensor, "n m"]:
     """Let each query attend to its own position and to the window - 1 positions before it.
 
-    mask[i, j] = 0 <= i - j < window
+    mask[i, j] = 0 <= i + (m - n) - j < window
 
     Args:
-        n: Number of positions, at least 1.
+        n: Number of queries, at least 1.
         window: How many keys each query sees at most, at least 1.
+        m: Number of keys, at least n; n if not given. The queries are the last n positions.
         device: Where the mask is made.
 
     Raises:
-        ConfigError: n < 1 or window < 1.
+        ConfigError: n < 1, m < n or window < 1.
 
     Source: Beltagy et al. 2020, section 3.1, arXiv:2004.05150.
     Differs: theirs looks both ways; this one is causal, as in Mistral 7B (arXiv:2310.06825).
@@ -95,5 +96,6 @@ def sliding_window_mask(
         raise ConfigError(
             f"window must be at least 1, but it is {window}; window = 1 sees only itself."
         )
-    causal = causal_mask(n, device=device)
-    return causal & ~causal.tril(diagonal=-window)
+    m = n if m is None else m
+    causal = causal_mask(n, m, device=device)
+    return causal & ~causal.tril(diagonal=m - n - window)

@@ -8,6 +8,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
+from .cache import KeyValueCache
+from .masks import sliding_window_mask
+from .positions import Alibi, Rotary
 from .scaled_dot_product import attention, fused_attention
 
 
@@ -23,12 +26,16 @@ class MultiHeadAttention(nn.Module):
             attention), 1 for multi-query, in between for grouped-query attention.
         context_width: Width of the context in cross-attention; d if not given.
         bias: Whether the four projections add a bias.
+        positions: `Rotary` turns queries and keys, `Alibi` penalises distance; None leaves
+            positions to whoever made x.
+        qk_norm: Whether each head's queries and keys are divided by their root mean square (with
+            a trained gain), before they are turned; it keeps the scores from growing.
 
     Raises:
         ConfigError: d is not a multiple of heads, or heads not a multiple of kv_heads.
 
     Source: Vaswani et al. 2017, section 3.2.2, arXiv:1706.03762; grouped heads: Ainslie et al.
-        2023, arXiv:2305.13245.
+        2023, arXiv:2305.13245; QK-norm: Henry et al. 2020, arXiv:2010.04245, here as RMSNorm.
 
     >>> import torch
     >>> MultiHeadAttention(12, heads=3)(torch.ones(2, 5, 12)).shape
@@ -43,6 +50,8 @@ class MultiHeadAttention(nn.Module):
         kv_heads: int | None = None,
         context_width: int | None = None,
         bias: bool = True,
+        positions: Rotary | Alibi | None = None,
+        qk_norm: bool = False,
     ) -> None:
         super().__init__()
         kv_heads = heads if kv_heads is None else kv_heads
@@ -63,6 +72,9 @@ class MultiHeadAttention(nn.Module):
         self.to_key = nn.Linear(context_width, kv_heads * k, bias=bias)
         self.to_value = nn.Linear(context_width, kv_heads * k, bias=bias)
         self.to_output = nn.Linear(heads * k, d, bias=bias)
+        self.positions = positions
+        self.query_norm = nn.RMSNorm(k) if qk_norm else nn.Identity()
+        self.key_norm = nn.RMSNorm(k) if qk_norm else nn.Identity()
         self.attend = fused_attention  # `record_weights` puts the plain one here for a while
 
     def forward(
@@ -70,13 +82,21 @@ class MultiHeadAttention(nn.Module):
         x: Float[Tensor, "b n d"],
         context: Float[Tensor, "b m c"] | None = None,
         mask: Bool[Tensor, "..."] | None = None,
+        *,
+        causal: bool = False,
+        window: int | None = None,
+        cache: KeyValueCache | None = None,
     ) -> Float[Tensor, "b n d"]:
         """Let x attend to the context, or to itself if there is none.
 
         Args:
             x: What asks.
             context: What is looked up; x if not given (self-attention).
-            mask: Boolean, True = may attend; broadcasts to "b h n m".
+            mask: Boolean, True = may attend; broadcasts to "b h n m". With a cache, m counts
+                all tokens seen so far.
+            causal: Also forbid later positions.
+            window: Also forbid all but the last `window` positions, its own included.
+            cache: Holds the keys and values of earlier calls; x continues them, and is added.
 
         Raises:
             ShapeError: A width differs from what the layer was built for, or the mask is off.
@@ -86,11 +106,23 @@ class MultiHeadAttention(nn.Module):
         query = rearrange(self.to_query(x), "b n (h k) -> b h n k", h=self.heads)
         key = rearrange(self.to_key(context), "b m (g k) -> b g m k", g=self.kv_heads)
         value = rearrange(self.to_value(context), "b m (g k) -> b g m k", g=self.kv_heads)
+        query, key = self.query_norm(query), self.key_norm(key)
+        if isinstance(self.positions, Rotary):
+            start = 0 if cache is None else cache.length
+            query, key = self.positions(query, start), self.positions(key, start)
+        if cache is not None:
+            key, value = cache.extend(key, value)  # b g m k
+            mask = None if mask is None else mask[..., -key.shape[-2] :]
         if self.kv_heads < self.heads:
             group = self.heads // self.kv_heads
             key = repeat(key, "b g m k -> b (g r) m k", r=group)  # b h m k
             value = repeat(value, "b g m k -> b (g r) m k", r=group)  # b h m k
-        output = self.attend(query, key, value, mask)  # b h n k
+        n, m = query.shape[-2], key.shape[-2]
+        if window is not None:
+            near = sliding_window_mask(n, window, m, device=x.device)
+            mask = near if mask is None else mask & near
+        bias = self.positions(n, m) if isinstance(self.positions, Alibi) else None
+        output = self.attend(query, key, value, mask, causal=causal, bias=bias)  # b h n k
         return self.to_output(rearrange(output, "b h n k -> b n (h k)"))
 
     def _check(self, x: Tensor, context: Tensor) -> None:
@@ -135,8 +167,8 @@ def record_weights(model: nn.Module) -> Iterator[dict[str, Tensor]]:
     recorded: dict[str, Tensor] = {}
 
     def recorder(name: str):
-        def attend(query, key, value, mask=None):
-            output, weights = attention(query, key, value, mask, return_weights=True)
+        def attend(query, key, value, mask=None, **options):
+            output, weights = attention(query, key, value, mask, return_weights=True, **options)
             recorded[name] = weights.detach()
             return output
 

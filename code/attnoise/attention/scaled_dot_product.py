@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import ShapeError
+from .masks import causal_mask
 
 
 def attention(
@@ -14,12 +15,14 @@ def attention(
     value: Float[Tensor, "*b m e"],
     mask: Bool[Tensor, "..."] | None = None,
     *,
+    causal: bool = False,
+    bias: Float[Tensor, "..."] | None = None,
     scale: float | None = None,
     return_weights: bool = False,
 ) -> Float[Tensor, "*b n e"] | tuple[Float[Tensor, "*b n e"], Float[Tensor, "*b n m"]]:
     """Look every query up among the keys and average the values by how well the keys match.
 
-    softmax(Q K^T / sqrt(k)) V
+    softmax(Q K^T / sqrt(k) + bias) V
 
     Args:
         query: What each of n positions asks for.
@@ -27,6 +30,8 @@ def attention(
         value: What each of m positions hands over; its width e may differ from k.
         mask: Boolean, True = this query may attend to this key. Its shape must broadcast to
             "*b n m". A query that may attend nowhere gets weights and output of zero.
+        causal: Also forbid each query all later keys; the queries are the last n of m positions.
+        bias: Added to the scores, for instance a penalty for distance; broadcasts to "*b n m".
         scale: Multiplies the scores before the softmax; 1 / sqrt(k) if not given.
         return_weights: Also return the weights, which sum to 1 over the keys.
 
@@ -41,9 +46,12 @@ def attention(
     >>> attention(torch.ones(1, 2, 4), torch.ones(1, 3, 4), torch.ones(1, 3, 5)).shape
     torch.Size([1, 2, 5])
     """
-    check_attention_shapes(query, key, value, mask)
+    check_attention_shapes(query, key, value, mask, bias)
+    mask = with_causal(mask, query, key) if causal else mask
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     scores = torch.einsum("...nk,...mk->...nm", query, key) * scale  # *b n m
+    if bias is not None:
+        scores = scores + bias
     if mask is not None:
         # The lowest finite number instead of -inf: a row with no True stays free of NaN.
         scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
@@ -60,25 +68,46 @@ def fused_attention(
     value: Float[Tensor, "*b m e"],
     mask: Bool[Tensor, "..."] | None = None,
     *,
+    causal: bool = False,
+    bias: Float[Tensor, "..."] | None = None,
     scale: float | None = None,
 ) -> Float[Tensor, "*b n e"]:
     """Compute what `attention` computes with torch's fused kernel, without storing the weights.
 
-    softmax(Q K^T / sqrt(k)) V
+    softmax(Q K^T / sqrt(k) + bias) V
 
     Args, errors and result are those of `attention`; there are no weights to return.
 
     Source: torch.nn.functional.scaled_dot_product_attention; Dao et al. 2022, arXiv:2205.14135.
     """
-    check_attention_shapes(query, key, value, mask)
-    output = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
+    check_attention_shapes(query, key, value, mask, bias)
+    if causal and mask is None and bias is None and query.shape[-2] == key.shape[-2]:
+        return F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale)
+    mask = with_causal(mask, query, key) if causal else mask
+    added: Tensor | None = mask
+    if bias is not None:
+        added = bias if mask is None else bias.masked_fill(~mask, float("-inf"))
+    output = F.scaled_dot_product_attention(query, key, value, attn_mask=added, scale=scale)
     if mask is not None:  # a query that may attend nowhere: zero, whichever kernel ran
         output = output.masked_fill(~mask.any(dim=-1, keepdim=True), 0.0)
     return output
 
 
+def with_causal(mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor | None:
+    """Forbid later keys on top of a mask; a single query, the last, has none to forbid."""
+    n, m = query.shape[-2], key.shape[-2]
+    if n == 1:
+        return mask
+    causal = causal_mask(n, m, device=query.device)
+    return causal if mask is None else mask & causal
+
+
 def check_attention_shapes(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None = None,
+    bias: Tensor | None = None,
 ) -> None:
     """Raise a ShapeError that names the argument if the four tensors do not fit together."""
     for name, tensor in (("query", query), ("key", key), ("value", value)):
@@ -97,24 +126,23 @@ def check_attention_shapes(
             f"key and value must have the same number of positions, but key has "
             f"{key.shape[-2]} and value has {value.shape[-2]}; each key needs its own value."
         )
-    if mask is None:
-        return
-    if mask.dtype != torch.bool:
+    if mask is not None and mask.dtype != torch.bool:
         raise ShapeError(
             f"mask must be boolean (True = may attend), but its dtype is {mask.dtype}; "
             "for a mask of 0 and 1 pass mask.bool(), for one of 0 and -inf pass mask == 0."
         )
-    wanted = (
-        *torch.broadcast_shapes(query.shape[:-2], key.shape[:-2]),
-        query.shape[-2],
-        key.shape[-2],
-    )
+    batch = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+    wanted = (*batch, query.shape[-2], key.shape[-2])
+    for name, added in (("mask", mask), ("bias", bias)):
+        if added is not None and not _broadcasts(added.shape, wanted):
+            raise ShapeError(
+                f"{name} must broadcast to (..., queries, keys) = {wanted}, but its shape is "
+                f"{tuple(added.shape)}; rows are queries, columns are keys."
+            )
+
+
+def _broadcasts(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     try:
-        fits = torch.broadcast_shapes(mask.shape, wanted) == torch.Size(wanted)
+        return torch.broadcast_shapes(shape, wanted) == torch.Size(wanted)
     except RuntimeError:
-        fits = False
-    if not fits:
-        raise ShapeError(
-            f"mask must broadcast to (..., queries, keys) = {wanted}, but its shape is "
-            f"{tuple(mask.shape)}; rows are queries, columns are keys."
-        )
+        return False

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ..errors import ConfigError, ShapeError
-from ..transformers import Block
+from ..transformers import Block, BlockConfig
 
 
 def time_features(t: Float[Tensor, " b"], width: int) -> Float[Tensor, "b width"]:
@@ -121,7 +121,8 @@ class DenoisingTransformer(nn.Module):
         self.time = nn.Sequential(nn.Linear(d, d), nn.SiLU(), nn.Linear(d, d))
         self.labels = nn.Embedding(config.classes, d) if config.classes else None
         self.blocks = nn.ModuleList(
-            Block(d, config.heads, condition_width=d) for _ in range(config.depth)
+            Block(BlockConfig(d=d, heads=config.heads, condition_width=d))
+            for _ in range(config.depth)
         )
         self.norm = nn.LayerNorm(d)
         self.write = nn.Linear(d, c * p * p)

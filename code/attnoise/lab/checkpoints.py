@@ -1,10 +1,11 @@
 """Trained weights as files: safetensors beside a card that says where they come from."""
 
+import dataclasses
 import hashlib
 import importlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -23,6 +24,10 @@ MODELS: dict[str, tuple[str, str, str]] = {
         "DenoisingTransformer",
         "DenoisingTransformerConfig",
     ),
+    "EncoderDecoder": ("attnoise.transformers", "EncoderDecoder", "EncoderDecoderConfig"),
+    "GPT": ("attnoise.transformers", "GPT", "GPTConfig"),
+    "BERT": ("attnoise.transformers", "BERT", "BERTConfig"),
+    "ViT": ("attnoise.transformers", "ViT", "ViTConfig"),
 }
 
 
@@ -51,7 +56,7 @@ def save_checkpoint(
     full = {
         **card,
         "model": name,
-        "config": vars(model.config),
+        "config": dataclasses.asdict(cast(Any, model.config)),
         "parameters": sum(p.numel() for p in model.parameters()),
         "sha256": hashlib.sha256(weights).hexdigest(),
     }
@@ -109,7 +114,10 @@ def rebuild(path: Path, card: dict[str, Any]) -> nn.Module:
     try:
         module, model_class, config_class = choose("model", card.get("model", ""), MODELS)
         home = importlib.import_module(module)
-        config = getattr(home, config_class)(**card["config"])
+        settings = dict(card["config"])
+        if "block" in settings:
+            settings["block"] = home.BlockConfig(**settings["block"])
+        config = getattr(home, config_class)(**settings)
     except (ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f"{path}.json describes no model of ours: {error}") from error
     return getattr(home, model_class)(config)

@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from ..errors import CheckpointError, ConfigError, DataError, ShapeError
 from .files import write_atomically
+from .optimizers import make_optimizers
 
 
 class Record(NamedTuple):
@@ -78,19 +80,6 @@ def learning_rate(step: int, steps: int, peak: float, warmup: int) -> float:
     return peak * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def make_optimizer(model: nn.Module, lr: float, weight_decay: float) -> torch.optim.AdamW:
-    """Make AdamW that decays matrices alone, and leaves biases and norms as they are.
-
-    Source: Loshchilov & Hutter 2019, arXiv:1711.05101; the two groups: karpathy/nanoGPT, model.py.
-    """
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.99))
-
-
 def draw_batch(
     tensors: tuple[Tensor, ...], size: int, generator: torch.Generator
 ) -> tuple[Tensor, ...]:
@@ -120,6 +109,7 @@ def train(
     warmup: int = 50,
     clip: float = 1.0,
     ema: EMA | None = None,
+    optimizer: str = "adamw",
     save_to: str | os.PathLike | None = None,
     save_every: int = 500,
 ) -> Iterator[Record]:
@@ -129,12 +119,13 @@ def train(
         model: Changed in place; left in training mode.
         loss: Called as loss(model, generator); draws its own batch and returns a scalar.
         steps: How many steps there are in all.
-        generator: The one source of randomness, handed to the loss.
-        lr: Peak learning rate of AdamW; see `learning_rate` for its course.
+        generator: The one source of randomness, handed to the loss; dropout draws from it too.
+        lr: Peak learning rate; see `learning_rate` for its course.
         weight_decay: On matrices alone.
         warmup: Steps until the peak.
         clip: Gradients longer than this are cut to it.
         ema: An average to update after each step.
+        optimizer: "adamw", or "muon" for the matrices of the blocks.
         save_to: A file that holds everything needed to go on: if it exists, training resumes
             from it and ends with the same weights as if it had never stopped.
         save_every: Steps between saves; a kill loses no more than these.
@@ -153,26 +144,28 @@ def train(
             f"steps = {steps}, lr = {lr}, clip = {clip}, save_every = {save_every}, "
             f"warmup = {warmup}."
         )
-    optimizer = make_optimizer(model, lr, weight_decay)
-    state = {"model": model, "optimizer": optimizer, "generator": generator, "ema": ema}
+    optimizers = make_optimizers(model, lr, weight_decay, optimizer)
+    state = {"model": model, "optimizers": optimizers, "generator": generator, "ema": ema}
     first = 1 if save_to is None else load_state(save_to, state) + 1
-    return _steps(model, loss, range(first, steps + 1), steps, optimizer, state, lr, warmup, clip,
-                  save_to, save_every)  # fmt: skip
+    return _steps(model, loss, range(first, steps + 1), steps, state, lr, warmup, clip, save_to,
+                  save_every)  # fmt: skip
 
 
-def _steps(model, loss, remaining, steps, optimizer, state, lr, warmup, clip, save_to, save_every):
+def _steps(model, loss, remaining, steps, state, lr, warmup, clip, save_to, save_every):
     model.train()
+    drops = any(isinstance(m, nn.Dropout) and m.p > 0 for m in model.modules())
     for step in watched(remaining):
         rate = learning_rate(step, steps, lr, warmup)
-        for group in optimizer.param_groups:
+        for group in (g for optimizer in state["optimizers"] for g in optimizer.param_groups):
             group["lr"] = rate
-        value = loss(model, state["generator"])
+        with seeded_dropout(state["generator"]) if drops else nullcontext():
+            value = loss(model, state["generator"])
         if not bool(torch.isfinite(value)):
             raise DataError(
                 f"the loss is {value.item()} at step {step}; the weights are those before it. "
                 "Usual causes: NaN in the data, a learning rate that is too high, a log of zero."
             )
-        optimizer.zero_grad()
+        model.zero_grad()
         value.backward()
         norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
         if not bool(torch.isfinite(norm)):
@@ -180,12 +173,21 @@ def _steps(model, loss, remaining, steps, optimizer, state, lr, warmup, clip, sa
                 f"the gradient's norm is {norm.item()} at step {step}; the weights are those "
                 "before it. Usual causes: the root or the logarithm of zero in the loss."
             )
-        optimizer.step()
+        for optimizer in state["optimizers"]:
+            optimizer.step()
         if state["ema"] is not None:
             state["ema"].update(model)
         if save_to is not None and (step % save_every == 0 or step == steps):
             save_state(save_to, step, state)
         yield Record(step, value.item(), rate, norm.item())
+
+
+@contextmanager
+def seeded_dropout(generator: torch.Generator) -> Iterator[None]:
+    """Let torch's global randomness, from which dropout draws, follow a generator for a while."""
+    with torch.random.fork_rng():
+        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        yield
 
 
 def watched(steps: range) -> Any:
@@ -208,7 +210,7 @@ def save_state(path: str | os.PathLike, step: int, state: dict[str, Any]) -> Non
     content = {
         "step": step,
         "model": state["model"].state_dict(),
-        "optimizer": state["optimizer"].state_dict(),
+        "optimizers": [optimizer.state_dict() for optimizer in state["optimizers"]],
         "generator": state["generator"].get_state(),
         "ema": None if ema is None else {"model": ema.model.state_dict(), "updates": ema.updates},
     }
@@ -231,7 +233,8 @@ def load_state(path: str | os.PathLike, state: dict[str, Any]) -> int:
         if (content["ema"] is None) != (ema is None):
             raise ValueError("one of the runs keeps a moving average, the other does not")
         state["model"].load_state_dict(content["model"])
-        state["optimizer"].load_state_dict(content["optimizer"])
+        for optimizer, saved in zip(state["optimizers"], content["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         state["generator"].set_state(content["generator"])
         if ema is not None:
             ema.model.load_state_dict(content["ema"]["model"])

@@ -1,5 +1,60 @@
-"""Part II of the book: the block that every transformer here is made of."""
+"""Part II of the book: the block that every transformer here is made of, and four machines."""
 
-from .block import Block
+from .bert import BERT, BERTConfig, Masked, SequenceClassifier, mask_tokens, masked_loss
+from .block import Block, BlockConfig
+from .encoder_decoder import (
+    EncoderDecoder,
+    EncoderDecoderConfig,
+    beam_search,
+    greedy_decode,
+    teacher_forcing_loss,
+)
+from .generation import complete, generate, reshape_distribution
+from .gpt import GPT, PRESETS, GPTConfig, mean_loss, modern_block, next_token_loss
+from .gpt2_weights import gpt_from_gpt2
+from .initialisation import initialise
+from .tokenizers import BytePairTokenizer, CharacterTokenizer, SymbolTokenizer
+from .vit import (
+    MaskedAutoencoder,
+    ViT,
+    ViTConfig,
+    attention_rollout,
+    patchify,
+    unpatchify,
+)
 
-__all__ = ["Block"]
+__all__ = [
+    "BERT",
+    "GPT",
+    "PRESETS",
+    "BERTConfig",
+    "Block",
+    "BlockConfig",
+    "BytePairTokenizer",
+    "CharacterTokenizer",
+    "EncoderDecoder",
+    "EncoderDecoderConfig",
+    "GPTConfig",
+    "Masked",
+    "MaskedAutoencoder",
+    "SequenceClassifier",
+    "SymbolTokenizer",
+    "ViT",
+    "ViTConfig",
+    "attention_rollout",
+    "beam_search",
+    "complete",
+    "generate",
+    "gpt_from_gpt2",
+    "greedy_decode",
+    "initialise",
+    "mask_tokens",
+    "masked_loss",
+    "mean_loss",
+    "modern_block",
+    "next_token_loss",
+    "patchify",
+    "reshape_distribution",
+    "teacher_forcing_loss",
+    "unpatchify",
+]

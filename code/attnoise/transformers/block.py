@@ -1,10 +1,126 @@
-"""One transformer block, pre-norm, with a door through which a condition may come in."""
+"""One transformer block: the same in GPT, BERT, ViT, the encoder-decoder and the denoisers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from ..attention import MultiHeadAttention
-from ..errors import ConfigError, ShapeError
+from ..attention import Alibi, KeyValueCache, MultiHeadAttention, Rotary
+from ..errors import ConfigError, ShapeError, choose
+
+NORMS: dict[str, type[nn.Module]] = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockConfig:
+    """Shape of a `Block`. The defaults are those of GPT-2, without its causal mask.
+
+    Args:
+        d: Model width.
+        heads: Number of attention heads; must divide d.
+        kv_heads: Number of key/value heads; `heads` if not given.
+        mlp: The network on each token: "gelu", "gelu_tanh" (its approximation, which GPT-2
+            has) or "swiglu".
+        hidden: Its inner width; 4 d if not given, for "swiglu" 8 d / 3, so that three matrices
+            hold as many numbers as two.
+        norm: "layer" or "rms".
+        norm_eps: Added to the variance under the root.
+        post_norm: Normalise after each sum, as Vaswani et al. did, instead of before each half.
+        bias: Whether linear layers and layer norms add a bias.
+        dropout: Share of each half's output that is dropped while training.
+        causal: Whether self-attention is forbidden later positions.
+        window: How many positions self-attention sees at most; None for all. Needs causal.
+        positions: "rotary", "alibi" or None, where the model adds positions to its tokens.
+        rotary_base: Sets the slowest rotation.
+        qk_norm: Whether queries and keys are normalised per head.
+        context_width: Width of what cross-attention looks up; None for no cross-attention.
+        condition_width: Width of the condition; None for none.
+
+    Raises:
+        ConfigError: A number is out of range, or two settings contradict each other.
+    """
+
+    d: int
+    heads: int
+    kv_heads: int | None = None
+    mlp: str = "gelu"
+    hidden: int | None = None
+    norm: str = "layer"
+    norm_eps: float = 1e-5
+    post_norm: bool = False
+    bias: bool = True
+    dropout: float = 0.0
+    causal: bool = False
+    window: int | None = None
+    positions: str | None = None
+    rotary_base: float = 10_000.0
+    qk_norm: bool = False
+    context_width: int | None = None
+    condition_width: int | None = None
+
+    def __post_init__(self) -> None:
+        choose("mlp", self.mlp, MLPS)
+        choose("norm", self.norm, NORMS)
+        if self.positions is not None:
+            choose("positions", self.positions, {"rotary": Rotary, "alibi": Alibi})
+        if self.hidden is not None and self.hidden < 1:
+            raise ConfigError(f"hidden must be at least 1, but it is {self.hidden}; 4 d is usual.")
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"dropout must lie in [0, 1), but it is {self.dropout}.")
+        if self.window is not None and (self.window < 1 or not self.causal):
+            raise ConfigError(
+                f"window = {self.window} must be at least 1 and needs causal = True; it counts "
+                "the positions that each token looks back on, its own included."
+            )
+        if self.post_norm and self.condition_width is not None:
+            raise ConfigError(
+                "post_norm and condition_width exclude each other: a condition scales and shifts "
+                "the normalised input of each half, which only a pre-norm block has."
+            )
+
+    def make_positions(self) -> Rotary | Alibi | None:
+        """Make what tells attention the positions."""
+        if self.positions == "rotary":
+            return Rotary(self.d // self.heads, base=self.rotary_base)
+        return Alibi(self.heads) if self.positions == "alibi" else None
+
+    def make_norm(self) -> nn.Module:
+        """Make a normalisation layer; a condition brings its own gain, so that it has none."""
+        affine = self.condition_width is None
+        options = {"bias": self.bias} if self.norm == "layer" else {}
+        norm = NORMS[self.norm]
+        return norm(self.d, eps=self.norm_eps, elementwise_affine=affine, **options)
+
+
+class SwiGLU(nn.Module):
+    """A two-layer network whose hidden layer is gated: W_2 (SiLU(W_1 x) * W_3 x).
+
+    Source: Shazeer 2020, equation 6, arXiv:2002.05202.
+    """
+
+    def __init__(self, d: int, hidden: int, bias: bool) -> None:
+        super().__init__()
+        self.gate = nn.Linear(d, hidden, bias=bias)
+        self.up = nn.Linear(d, hidden, bias=bias)
+        self.down = nn.Linear(hidden, d, bias=bias)
+
+    def forward(self, x: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
+        return self.down(F.silu(self.gate(x)) * self.up(x))
+
+
+def _two_layers(approximate: str, d: int, hidden: int, bias: bool) -> nn.Sequential:
+    inner, outer = nn.Linear(d, hidden, bias=bias), nn.Linear(hidden, d, bias=bias)
+    return nn.Sequential(inner, nn.GELU(approximate), outer)
+
+
+MLPS: dict[str, Callable[[int, int, bool], nn.Module]] = {
+    "gelu": partial(_two_layers, "none"),
+    "gelu_tanh": partial(_two_layers, "tanh"),
+    "swiglu": SwiGLU,
+}
 
 
 class Modulation(nn.Module):
@@ -23,79 +139,100 @@ class Modulation(nn.Module):
         nn.init.zeros_(self.to_vectors.weight)
         nn.init.zeros_(self.to_vectors.bias)
 
-    def forward(self, condition: Float[Tensor, "b c"]) -> tuple[Float[Tensor, "b 1 d"], ...]:
-        return self.to_vectors(self.activation(condition))[:, None, :].chunk(6, dim=-1)
+    def forward(
+        self, condition: Float[Tensor, "b c"]
+    ) -> tuple[tuple[Float[Tensor, "b 1 d"], ...], tuple[Float[Tensor, "b 1 d"], ...]]:
+        vectors = self.to_vectors(self.activation(condition))[:, None, :].chunk(6, dim=-1)
+        return vectors[:3], vectors[3:]
 
 
 class Block(nn.Module):
-    """Attention, then a two-layer network on each token, each added to the residual stream.
+    """Attention, then a small network on each token, each added to the residual stream.
 
-    x = x + Attention(LayerNorm(x)); x = x + MLP(LayerNorm(x))
+    x = x + Attention(Norm(x)); x = x + CrossAttention(Norm(x), context); x = x + MLP(Norm(x))
 
-    With a condition, each half becomes x = x + gate * f((1 + scale) * LayerNorm(x) + shift).
+    The middle line is there if the config has a context_width. With a condition, the first and
+    the last line become x = x + gate * f((1 + scale) * Norm(x) + shift).
 
     Args:
-        d: Model width.
-        heads: Number of attention heads; must divide d.
-        kv_heads: Number of key/value heads; `heads` if not given.
-        mlp_ratio: Hidden width of the two-layer network, in multiples of d.
-        condition_width: Width of the condition; without it the block takes none.
+        config: Its shape.
 
     Raises:
-        ConfigError: The heads do not divide, or mlp_ratio < 1.
+        ConfigError: The heads do not divide.
 
     Source: Vaswani et al. 2017, section 3, arXiv:1706.03762; norm before each half: Xiong et al.
         2020, arXiv:2002.04745; condition: Peebles & Xie 2022, arXiv:2212.09748.
     """
 
-    def __init__(
-        self,
-        d: int,
-        heads: int,
-        *,
-        kv_heads: int | None = None,
-        mlp_ratio: int = 4,
-        condition_width: int | None = None,
-    ) -> None:
+    def __init__(self, config: BlockConfig) -> None:
         super().__init__()
-        if mlp_ratio < 1:
-            raise ConfigError(f"mlp_ratio must be at least 1, but it is {mlp_ratio}; 4 is usual.")
-        affine = condition_width is None  # a condition brings its own scale and shift
-        self.attention_norm = nn.LayerNorm(d, elementwise_affine=affine)
-        self.attention = MultiHeadAttention(d, heads, kv_heads=kv_heads)
-        self.mlp_norm = nn.LayerNorm(d, elementwise_affine=affine)
-        self.mlp = nn.Sequential(
-            nn.Linear(d, mlp_ratio * d), nn.GELU(), nn.Linear(mlp_ratio * d, d)
+        self.config = config
+        d, heads, bias, width = config.d, config.heads, config.bias, config.context_width
+        self.attention_norm = config.make_norm()
+        self.attention = MultiHeadAttention(
+            d, heads, kv_heads=config.kv_heads, bias=bias, positions=config.make_positions(),
+            qk_norm=config.qk_norm,
+        )  # fmt: skip
+        self.cross_norm = None if width is None else config.make_norm()
+        self.cross_attention = (
+            None if width is None else MultiHeadAttention(d, heads, context_width=width, bias=bias)
         )
-        self.modulation = None if condition_width is None else Modulation(condition_width, d)
+        self.mlp_norm = config.make_norm()
+        ratio = 8 / 3 if config.mlp == "swiglu" else 4
+        self.mlp = MLPS[config.mlp](d, config.hidden or round(ratio * d), bias)
+        self.dropout = nn.Dropout(config.dropout)
+        condition = config.condition_width
+        self.modulation = None if condition is None else Modulation(condition, d)
 
     def forward(
         self,
         x: Float[Tensor, "b n d"],
         mask: Bool[Tensor, "..."] | None = None,
+        *,
         condition: Float[Tensor, "b c"] | None = None,
+        context: Float[Tensor, "b m e"] | None = None,
+        context_mask: Bool[Tensor, "..."] | None = None,
+        cache: KeyValueCache | None = None,
     ) -> Float[Tensor, "b n d"]:
         """Run the block.
 
         Args:
             x: The residual stream.
             mask: Boolean, True = may attend; broadcasts to "b h n n".
-            condition: One vector per sequence, exactly if the block was built with a
-                condition_width.
+            condition: One vector per sequence, exactly if the config has a condition_width.
+            context: What cross-attention looks up, exactly if the config has a context_width.
+            context_mask: Boolean, True = may attend; broadcasts to "b h n m".
+            cache: The keys and values of the tokens before x, in generation.
 
         Raises:
-            ShapeError: A condition is missing, or not asked for, or anything has a wrong shape.
+            ShapeError: A condition or context is missing, or not asked for, or anything has a
+                wrong shape.
         """
-        if (condition is None) != (self.modulation is None):
-            wanted = "none" if self.modulation is None else "one"
+        self._check("condition", condition, self.modulation)
+        self._check("context", context, self.cross_attention)
+        own = {"causal": self.config.causal, "window": self.config.window, "cache": cache}
+        attend = partial(self.attention, mask=mask, **own)
+        first, last = (None, None) if self.modulation is None else self.modulation(condition)
+        x = self._add(x, attend, self.attention_norm, first)
+        if self.cross_attention is not None:
+            look_up = partial(self.cross_attention, context=context, mask=context_mask)
+            x = self._add(x, look_up, self.cross_norm)
+        return self._add(x, self.mlp, self.mlp_norm, last)
+
+    def _add(self, x, half, norm, modulation=None):
+        """Add one half's answer to the residual stream."""
+        if self.config.post_norm:
+            return norm(x + self.dropout(half(x)))
+        if modulation is None:
+            return x + self.dropout(half(norm(x)))
+        shift, scale, gate = modulation
+        return x + gate * self.dropout(half((1 + scale) * norm(x) + shift))
+
+    @staticmethod
+    def _check(name: str, given: Tensor | None, door: nn.Module | None) -> None:
+        if (given is None) != (door is None):
             raise ShapeError(
-                f"condition: the block was built to take {wanted}, but it got "
-                f"{'none' if condition is None else tuple(condition.shape)}; "
-                "set condition_width when building the block to open or close that door."
+                f"{name}: the block was built to take {'none' if door is None else 'one'}, but it "
+                f"got {'none' if given is None else tuple(given.shape)}; "
+                f"set {name}_width in the BlockConfig to open or close that door."
             )
-        if self.modulation is None:
-            x = x + self.attention(self.attention_norm(x), mask=mask)
-            return x + self.mlp(self.mlp_norm(x))
-        shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = self.modulation(condition)
-        x = x + gate_a * self.attention((1 + scale_a) * self.attention_norm(x) + shift_a, mask=mask)
-        return x + gate_m * self.mlp((1 + scale_m) * self.mlp_norm(x) + shift_m)

@@ -1,0 +1,90 @@
+"""What generation remembers, so that each new token is computed once."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..errors import ConfigError, ShapeError
+
+
+class KeyValueCache:
+    """The keys and values of all tokens so far, in memory that is set aside once.
+
+    Without a window the cache holds `capacity` tokens. With one, it forgets: when the memory is
+    full, the last window - 1 tokens move to its front, and the rest is dropped.
+
+    Args:
+        batch: Number of sequences.
+        kv_heads: Number of key/value heads.
+        capacity: How many tokens fit; with a window at least 2 * window.
+        k: Head width.
+        window: Sliding window of the attention that reads the cache; None for all tokens.
+        like: A tensor whose dtype and device the cache takes.
+
+    Raises:
+        ConfigError: capacity is too small.
+
+    Source: Shazeer 2019, section 2.3.1, arXiv:1911.02150; rolling buffer: Jiang et al. 2023,
+        arXiv:2310.06825. Differs: a buffer of twice the window instead of a ring, so that the
+        tokens stay in their order.
+    """
+
+    def __init__(
+        self,
+        batch: int,
+        kv_heads: int,
+        capacity: int,
+        k: int,
+        *,
+        window: int | None = None,
+        like: Tensor | None = None,
+    ) -> None:
+        least = 1 if window is None else 2 * window
+        if capacity < least:
+            raise ConfigError(
+                f"capacity must be at least {least}, but it is {capacity}; a cache holds every "
+                "token that attention may still look back on, with a window twice that."
+            )
+        like = torch.empty(0) if like is None else like
+        self.keys = like.new_empty(batch, kv_heads, capacity, k)
+        self.values = like.new_empty(batch, kv_heads, capacity, k)
+        self.window, self.capacity = window, capacity
+        self.length = 0  # tokens seen: the position of the next one
+        self.kept = 0  # tokens held
+
+    def extend(
+        self, key: Float[Tensor, "b g n k"], value: Float[Tensor, "b g n k"]
+    ) -> tuple[Float[Tensor, "b g m k"], Float[Tensor, "b g m k"]]:
+        """Append n tokens and return all that are held, the oldest first.
+
+        Raises:
+            ShapeError: The shapes differ from the cache's, or it is full.
+        """
+        n = key.shape[-2]
+        wanted = (*self.keys.shape[:2], n, self.keys.shape[-1])
+        if key.shape != wanted or value.shape != wanted:
+            raise ShapeError(
+                f"key and value must have shape {wanted}, but they have {tuple(key.shape)} and "
+                f"{tuple(value.shape)}; build the cache for the model and the batch that use it."
+            )
+        if self.kept + n > self.capacity and self.window is not None:
+            self._forget(min(self.kept, self.window - 1))
+        end = self.kept + n
+        if end > self.capacity:
+            raise ShapeError(
+                f"the cache holds {self.kept} tokens of at most {self.capacity}, so that {n} more "
+                "do not fit; set a larger capacity."
+            )
+        self.keys[:, :, self.kept : end], self.values[:, :, self.kept : end] = key, value
+        self.kept, self.length = end, self.length + n
+        return self.keys[:, :, :end], self.values[:, :, :end]
+
+    def _forget(self, keep: int) -> None:
+        first = self.kept - keep
+        for store in (self.keys, self.values):
+            store[:, :, :keep] = store[:, :, first : self.kept].clone()
+        self.kept = keep
+
+    def select(self, rows: Tensor) -> None:
+        """Keep the given rows of the batch, in that order: what beam search needs."""
+        self.keys, self.values = self.keys[rows], self.values[rows]

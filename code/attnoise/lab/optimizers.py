@@ -1,0 +1,116 @@
+"""The two optimisers of the book: AdamW with decay on matrices alone, and Muon for hidden ones."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ..errors import ConfigError, choose
+
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+
+
+def orthogonalise(matrix: Float[Tensor, "rows cols"], steps: int = 5) -> Float[Tensor, "rows cols"]:
+    """Push all singular values of a matrix towards 1, without computing them.
+
+    X <- a X + (b A + c A A) X, A = X X^T, five times
+
+    The three numbers are tuned for speed: the values end between about 0.7 and 1.2, not at 1.
+
+    Args:
+        matrix: Any real matrix; float32 throughout (torch.optim.Muon casts to bfloat16, which
+            most CPUs compute very slowly).
+        steps: Iterations.
+
+    Source: Jordan et al. 2024, Muon: https://kellerjordan.github.io/posts/muon/.
+    """
+    a, b, c = NEWTON_SCHULZ
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = matrix.T if tall else matrix
+    x = x / (x.norm() + 1e-7)  # no singular value above 1
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.T if tall else x
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum whose every step is an orthogonal matrix, for the hidden matrices of a network.
+
+    B <- mu B + G; O = orthogonalise(G + mu B); W <- W - lr (0.2 sqrt(max(rows, cols)) O + decay W)
+
+    The factor gives the step the size of one of AdamW's, so that both share a learning rate.
+
+    Args:
+        params: Matrices; everything else belongs to AdamW.
+        lr: Learning rate.
+        momentum: mu, Nesterov's.
+        weight_decay: Pulls the weights towards zero, apart from the gradient.
+
+    Raises:
+        ConfigError: A parameter is no matrix.
+
+    Source: Jordan et al. 2024; the factor: Liu et al. 2025, section 2.2, arXiv:2502.16982.
+    """
+
+    def __init__(
+        self, params, lr: float = 1e-3, momentum: float = 0.95, weight_decay: float = 0.0
+    ) -> None:
+        params = list(params)
+        for parameter in params:
+            if parameter.ndim != 2:
+                raise ConfigError(
+                    f"Muon takes matrices alone, but got a parameter of shape "
+                    f"{tuple(parameter.shape)}; leave vectors and embeddings to AdamW."
+                )
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        """Take one step."""
+        for group in self.param_groups:
+            lr, mu = group["lr"], group["momentum"]
+            for weight in group["params"]:
+                if weight.grad is None:
+                    continue
+                state = self.state[weight]
+                if not state:
+                    state["momentum"] = torch.zeros_like(weight)
+                state["momentum"].mul_(mu).add_(weight.grad)
+                update = orthogonalise(weight.grad + mu * state["momentum"])
+                weight.mul_(1 - lr * group["weight_decay"])
+                weight.sub_(update, alpha=lr * 0.2 * max(weight.shape) ** 0.5)
+
+
+def make_optimizers(
+    model: nn.Module, lr: float, weight_decay: float = 0.0, name: str = "adamw"
+) -> list[torch.optim.Optimizer]:
+    """Make the optimisers of a model; each step steps them all.
+
+    Args:
+        model: Its trainable parameters are taken.
+        lr: Learning rate of all of them.
+        weight_decay: On matrices alone; biases, gains and norms stay as they are.
+        name: "adamw" for all, or "muon": the matrices inside `blocks` go to Muon, the rest
+            (embeddings, head, vectors) to AdamW.
+
+    Raises:
+        ConfigError: The name is unknown, or the model has no blocks to give to Muon.
+
+    Source: Loshchilov & Hutter 2019, arXiv:1711.05101; the two groups: karpathy/nanoGPT, model.py.
+    """
+    choose("optimizer", name, {"adamw": 1, "muon": 2})
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    hidden = [p for n, p in named if name == "muon" and p.ndim == 2 and "blocks" in n]
+    if name == "muon" and not hidden:
+        raise ConfigError(
+            "optimizer 'muon' needs a model whose hidden matrices lie in `blocks`, but "
+            f"{type(model).__name__} has none there; use 'adamw'."
+        )
+    taken = {id(p) for p in hidden}
+    rest = [p for _, p in named if id(p) not in taken]
+    groups = [
+        {"params": [p for p in rest if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    adamw = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.99))
+    return [adamw, Muon(hidden, lr=lr, weight_decay=weight_decay)] if hidden else [adamw]

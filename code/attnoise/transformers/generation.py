@@ -1,0 +1,177 @@
+"""Write with a GPT: one token at a time, with the knobs that shape each draw."""
+
+import math
+from collections.abc import Collection, Iterator, Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..errors import ConfigError, DataError
+from .gpt import GPT
+
+
+def reshape_distribution(
+    logits: Float[Tensor, "*b vocab"],
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+) -> Float[Tensor, "*b vocab"]:
+    """Sharpen a distribution and cut off its tail, in the order of the arguments.
+
+    p_i = softmax(logits / temperature)_i if i is kept, divided by the sum of all that are kept
+
+    Args:
+        logits: Of the next token.
+        temperature: Below 1 sharpens, above 1 flattens; above 0.
+        top_k: Keep the k likeliest tokens; 1 is greedy.
+        top_p: Keep the smallest set of likeliest tokens whose probabilities reach top_p.
+        min_p: Keep tokens at least min_p times as likely as the likeliest.
+
+    Returns:
+        Probabilities that sum to 1.
+
+    Raises:
+        ConfigError: temperature <= 0, top_k outside [1, vocab], top_p or min_p outside (0, 1].
+
+    Source: top_k: Fan et al. 2018, arXiv:1805.04833; top_p: Holtzman et al. 2019,
+        arXiv:1904.09751; min_p: Nguyen et al. 2024, arXiv:2407.01082.
+
+    >>> reshape_distribution(torch.tensor([2.0, 1.0, 0.0]), top_k=1).tolist()
+    [1.0, 0.0, 0.0]
+    """
+    if not (temperature > 0 and math.isfinite(temperature)):
+        raise ConfigError(
+            f"temperature must be above 0 and finite, but it is {temperature}; for the likeliest "
+            "token every time, set top_k = 1."
+        )
+    if top_k is not None and not 1 <= top_k <= logits.shape[-1]:
+        raise ConfigError(
+            f"top_k must lie between 1 and the {logits.shape[-1]} tokens of the vocabulary, but "
+            f"it is {top_k}; leave it out to keep them all."
+        )
+    for name, value in (("top_p", top_p), ("min_p", min_p)):
+        if value is not None and not 0 < value <= 1:
+            raise ConfigError(f"{name} must lie in (0, 1], but it is {value}.")
+    p = (logits / temperature).softmax(dim=-1)
+    if top_k is not None:
+        p = _keep_first(p, torch.arange(p.shape[-1], device=p.device) < top_k)
+    if top_p is not None:
+        ordered = p.sort(dim=-1, descending=True).values
+        before = ordered.cumsum(dim=-1) - ordered  # what is likelier than each
+        p = _keep_first(p, before < top_p)
+    if min_p is not None:
+        p = p * (p >= min_p * p.amax(dim=-1, keepdim=True))
+    return p / p.sum(dim=-1, keepdim=True)
+
+
+def _keep_first(p: Tensor, keep: Tensor) -> Tensor:
+    """Keep the tokens at the given ranks, set the others to 0, and divide by the sum."""
+    order = p.argsort(dim=-1, descending=True, stable=True)
+    p = p * torch.zeros_like(p, dtype=torch.bool).scatter(-1, order, keep.expand_as(p))
+    return p / p.sum(dim=-1, keepdim=True)
+
+
+@torch.no_grad()
+def generate(
+    model: GPT,
+    prompts: Sequence[Sequence[int]],
+    generator: torch.Generator,
+    *,
+    tokens: int,
+    stop: Collection[int] = (),
+    use_cache: bool = True,
+    **knobs,
+) -> Iterator[Int[Tensor, " b"]]:
+    """Continue several prompts at once and yield the next token of each, step by step.
+
+    When the context is full, its older half is forgotten and generation goes on from the newer.
+
+    Args:
+        model: In evaluation mode.
+        prompts: Tokens of each prompt, at least one, of any lengths.
+        generator: The source of randomness.
+        tokens: How many steps at most.
+        stop: Tokens that end a text; after one, that sequence yields it again and again.
+        use_cache: Compute each token once, or everything anew at each step: the same result.
+        knobs: temperature, top_k, top_p, min_p; see `reshape_distribution`.
+
+    Yields:
+        The next token of every sequence. Ends early when all have stopped.
+
+    Raises:
+        ConfigError: A knob is out of range, or tokens < 1.
+        DataError: A prompt is empty, longer than the context, or holds an unknown token.
+    """
+    _check(model, prompts, tokens)
+    reshape_distribution(torch.zeros(model.config.vocab), **knobs)  # a bad knob fails here
+    return _generate(model, prompts, generator, tokens, frozenset(stop), use_cache, knobs)
+
+
+def _generate(model, prompts, generator, steps, stop, use_cache, knobs):
+    device = model.tokens.weight.device
+    longest, context = max(map(len, prompts)), model.config.context
+    padding = torch.tensor([longest - len(p) for p in prompts], device=device)
+    rows = [[0] * (longest - len(p)) + list(p) for p in prompts]
+    text = torch.tensor(rows, device=device)  # b n, filled up at the left
+    ended = torch.zeros(len(text), dtype=torch.bool, device=device)
+    caches = model.make_caches(len(text)) if use_cache else None
+    seen = 0  # tokens that the caches hold
+    for _ in range(steps):
+        if text.shape[1] > context:  # forget the older half
+            gone = text.shape[1] - context // 2
+            text, padding = text[:, gone:], (padding - gone).clamp(min=0)
+            caches, seen = (model.make_caches(len(text)) if use_cache else None), 0
+        pad = padding if bool(padding.any()) else None
+        logits = model(text[:, seen:], padding=pad, caches=caches)[:, -1]
+        p = reshape_distribution(logits, **knobs)
+        following = torch.multinomial(p, 1, generator=generator)[:, 0]
+        following = torch.where(ended, text[:, -1], following)
+        seen = text.shape[1] if use_cache else 0
+        text = torch.cat([text, following[:, None]], dim=1)
+        if stop:
+            ended = ended | torch.isin(following, torch.tensor(sorted(stop), device=device))
+        yield following
+        if bool(ended.all()):
+            return
+
+
+def _check(model: GPT, prompts: Sequence[Sequence[int]], tokens: int) -> None:
+    config = model.config
+    if tokens < 1:
+        raise ConfigError(f"tokens must be at least 1, but it is {tokens}.")
+    if not len(prompts):
+        raise DataError("prompts must hold at least one prompt, but it is empty.")
+    for i, prompt in enumerate(prompts):
+        if not 1 <= len(prompt) <= config.context:
+            raise DataError(
+                f"prompt {i} has {len(prompt)} tokens, but the model takes 1 to {config.context}; "
+                "give it a first token, or keep the last ones of a long text."
+            )
+        wrong = [token for token in prompt if not 0 <= token < config.vocab]
+        if wrong:
+            raise DataError(
+                f"prompt {i} holds token {wrong[0]}, but the vocabulary ends at "
+                f"{config.vocab - 1}; encode it with the model's own tokenizer."
+            )
+
+
+def complete(
+    model: GPT,
+    prompts: Sequence[Sequence[int]],
+    generator: torch.Generator,
+    *,
+    tokens: int,
+    stop: Collection[int] = (),
+    **options,
+) -> list[list[int]]:
+    """Return what `generate` adds to each prompt, up to and without its stop token."""
+    steps = generate(model, prompts, generator, tokens=tokens, stop=stop, **options)
+    columns = [step.tolist() for step in steps]
+    answers = []
+    for row in zip(*columns, strict=True):
+        end = next((i for i, token in enumerate(row) if token in stop), len(row))
+        answers.append(list(row[:end]))
+    return answers

@@ -1,0 +1,44 @@
+"""How the weights of a transformer start, and why."""
+
+from torch import nn
+
+from ..attention import MultiHeadAttention
+from .block import Block, SwiGLU
+
+
+def initialise(model: nn.Module, *, std: float = 0.02) -> None:
+    """Draw all linear layers and embeddings from N(0, std^2), and shrink what feeds the stream.
+
+    A stream that adds N independent answers of equal size grows by sqrt(N). So the last layer of
+    every half of every block is drawn smaller, from N(0, std^2 / N), N the number of halves:
+    the stream then leaves the stack about as large as it came, whatever the depth. Biases start
+    at zero, norms at one.
+
+    Args:
+        model: Changed in place; its `Block`s are found wherever they are. The adaLN-Zero layers
+            of a condition keep their zeros.
+        std: 0.02 is GPT-2's, meant for widths near 768; one over the root of the width keeps
+            the size of the signal at any width.
+
+    Source: Radford et al. 2019 (GPT-2), section 2.3; karpathy/nanoGPT, model.py.
+    """
+    spared = {
+        id(block.modulation.to_vectors)
+        for block in model.modules()
+        if isinstance(block, Block) and block.modulation is not None
+    }
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Embedding) and id(module) not in spared:
+            nn.init.normal_(module.weight, std=std)
+        if isinstance(module, nn.Linear) and module.bias is not None:
+            nn.init.zeros_(module.bias)
+    last = [layer for block in model.modules() if isinstance(block, Block) for layer in ends(block)]
+    for layer in last:
+        nn.init.normal_(layer.weight, std=std / len(last) ** 0.5)
+
+
+def ends(block: Block) -> list[nn.Linear]:
+    """Return the layers of a block that write to the residual stream, one for each half."""
+    attentions = [m for m in block.children() if isinstance(m, MultiHeadAttention)]
+    mlp = block.mlp
+    return [m.to_output for m in attentions] + [mlp.down if isinstance(mlp, SwiGLU) else mlp[2]]

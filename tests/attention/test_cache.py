@@ -1,0 +1,72 @@
+"""The cache: step by step equals all at once, with grouped heads, a window, padding, rotary."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from attnoise.attention import Alibi, KeyValueCache, MultiHeadAttention, Rotary
+from attnoise.errors import ConfigError, ShapeError
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("positions", [None, Rotary(4), Alibi(6)])
+@pytest.mark.parametrize("window", [None, 5])
+@given(cuts=st.lists(st.integers(1, 23), max_size=6, unique=True))
+def test_any_pieces_equal_the_whole(positions, window, cuts):
+    layer = MultiHeadAttention(24, 6, kv_heads=2, positions=positions, qk_norm=True)
+    x = draw(3, 24, 24)
+    whole = layer(x, causal=True, window=window)
+    cache = KeyValueCache(3, 2, 28, 4, window=window)
+    edges = [0, *sorted(cuts), 24]
+    pieces = [
+        layer(x[:, a:b], causal=True, window=window, cache=cache)
+        for a, b in zip(edges, edges[1:], strict=False)
+    ]
+    assert_close(torch.cat(pieces, dim=1), whole, atol=1e-5, rtol=1e-4)
+    assert cache.length == 24
+
+
+def test_a_window_forgets_and_never_runs_full():
+    cache = KeyValueCache(1, 1, 8, 3, window=4)
+    keys = draw(1, 1, 100, 3)
+    for i in range(100):
+        held, _ = cache.extend(keys[:, :, i : i + 1], keys[:, :, i : i + 1])
+        near = min(4, i + 1)
+        assert_close(held[:, :, -near:], keys[:, :, i + 1 - near : i + 1])
+        assert held.shape[2] <= 8
+    assert cache.length == 100
+
+
+def test_memory_is_set_aside_once():
+    cache = KeyValueCache(2, 3, 11, 5)
+    before = cache.keys.data_ptr()
+    for _ in range(11):
+        held, _ = cache.extend(draw(2, 3, 1, 5), draw(2, 3, 1, 5))
+    assert cache.keys.data_ptr() == before == held.data_ptr()
+
+
+def test_select_reorders_the_batch():
+    cache = KeyValueCache(3, 1, 4, 2)
+    keys = draw(3, 1, 2, 2)
+    cache.extend(keys, keys)
+    cache.select(torch.tensor([2, 0, 0]))
+    held, _ = cache.extend(keys[:, :, :1], keys[:, :, :1])
+    assert_close(held[:, :, :2], keys[[2, 0, 0]])
+
+
+@pytest.mark.bad_input
+def test_bad_input_is_named():
+    with pytest.raises(ConfigError, match="capacity must be at least 8, but it is 7"):
+        KeyValueCache(1, 1, 7, 2, window=4)
+    cache = KeyValueCache(2, 1, 3, 2)
+    with pytest.raises(ShapeError, match=r"key and value must have shape \(2, 1, 1, 2\)"):
+        cache.extend(draw(3, 1, 1, 2), draw(3, 1, 1, 2))
+    cache.extend(draw(2, 1, 2, 2), draw(2, 1, 2, 2))
+    with pytest.raises(ShapeError, match="holds 2 tokens of at most 3, so that 2 more do not fit"):
+        cache.extend(draw(2, 1, 2, 2), draw(2, 1, 2, 2))
+    assert cache.kept == 2

@@ -1,0 +1,143 @@
+"""Positions: closed forms, dependence on distance alone, the two layouts, ALiBi's slopes."""
+
+import math
+
+import pytest
+import torch
+from einops import rearrange
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from attnoise.attention import (
+    Alibi,
+    LearnedPositions,
+    MultiHeadAttention,
+    Rotary,
+    attention,
+    causal_mask,
+    fused_attention,
+    pairs_to_half,
+    sinusoidal_positions,
+)
+from attnoise.errors import ConfigError, ShapeError
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_sinusoidal_positions_are_the_papers():
+    table = sinusoidal_positions(53, 6)
+    for position, i in ((0, 0), (7, 1), (52, 2)):
+        angle = position / 10_000 ** (2 * i / 6)
+        assert_close(table[position, 2 * i].item(), math.sin(angle), atol=1e-6, rtol=0)
+        assert_close(table[position, 2 * i + 1].item(), math.cos(angle), atol=1e-6, rtol=0)
+
+
+@given(n=st.integers(0, 500), m=st.integers(0, 500), shift=st.integers(1, 3000))
+def test_rotary_scores_depend_on_the_distance_alone(n, m, shift):
+    rotary = Rotary(6)
+    query, key = draw(1, 1, 1, 6), draw(1, 1, 1, 6, seed=1)
+
+    def score(a, b):
+        return (rotary(query, a) * rotary(key, b)).sum()
+
+    assert_close(score(n, m), score(n + shift, m + shift), atol=2e-3, rtol=0)
+
+
+def test_rotary_scores_change_with_the_distance():
+    rotary, x = Rotary(6), draw(1, 1, 1, 6)
+    scores = torch.stack([(rotary(x, 0) * rotary(x, m)).sum() for m in range(7)])
+    assert scores[0] > scores[1:].max() + 0.05
+
+
+@pytest.mark.parametrize("layout", ["half", "pairs"])
+def test_rotary_turns_each_pair_by_its_angle(layout):
+    x, k = draw(2, 3, 5, 6), 6
+    ours = Rotary(k, base=100.0, layout=layout)(x, start=11)
+    halves = rearrange(x, "b h n (two j) -> b h n j two" if layout == "half" else
+                       "b h n (j two) -> b h n j two", two=2)  # fmt: skip
+    turned = torch.view_as_complex(halves.contiguous())
+    place = torch.arange(11, 16)[:, None] * 100.0 ** (-torch.arange(0, k, 2) / k)
+    expected = torch.view_as_real(turned * torch.polar(torch.ones_like(place), place))
+    back = "b h n j two -> b h n (two j)" if layout == "half" else "b h n j two -> b h n (j two)"
+    assert_close(ours, rearrange(expected, back), atol=1e-5, rtol=1e-5)
+
+
+def test_rotation_keeps_lengths():
+    x = draw(2, 3, 5, 8)
+    assert_close(Rotary(8)(x, 40).norm(dim=-1), x.norm(dim=-1))
+
+
+def test_layouts_convert_into_each_other():
+    x = draw(2, 7, 12)
+    pairs = MultiHeadAttention(12, 3, positions=Rotary(4, layout="pairs"))
+    half = MultiHeadAttention(12, 3, positions=Rotary(4, layout="half"))
+    state = pairs.state_dict()
+    assert not torch.allclose(half(x), pairs(x), atol=1e-3)
+    for name in ("to_query.weight", "to_query.bias", "to_key.weight", "to_key.bias"):
+        converted = pairs_to_half(state[name], heads=3)
+        assert_close(pairs_to_half(converted, heads=3, back=True), state[name])
+        state[name] = converted
+    half.load_state_dict(state)
+    assert_close(half(x), pairs(x), atol=1e-5, rtol=1e-4)
+
+
+def test_a_long_range_keeps_its_accuracy():
+    rotary, x = Rotary(4, base=1e6), draw(1, 1, 1, 4)
+    near = (rotary(x, 3) * rotary(x, 0)).sum()
+    far = (rotary(x, 100_003) * rotary(x, 100_000)).sum()
+    assert_close(near, far, atol=1e-5, rtol=0)
+
+
+def test_alibi_slopes_are_the_papers():
+    assert_close(Alibi(8).slopes, 2.0 ** -torch.arange(1, 9))
+    twelve = Alibi(12).slopes  # 8 heads as above, then every other one of 16
+    assert_close(twelve[:8], 2.0 ** -torch.arange(1, 9))
+    assert_close(twelve[8:], 2.0 ** -torch.tensor([0.5, 1.5, 2.5, 3.5]))
+
+
+def test_alibi_penalises_distance_from_the_last_queries():
+    bias = Alibi(2)(3, 5)
+    assert bias.shape == (2, 3, 5)
+    assert_close(bias[0, 0], -torch.tensor([2.0, 1.0, 0.0, 1.0, 2.0]) / 16)
+
+
+def test_bias_is_added_to_the_scores():
+    query, key, value, bias = draw(2, 3, 5, 4), draw(2, 3, 7, 4), draw(2, 3, 7, 4), draw(3, 5, 7)
+    expected = (query @ key.mT / 2 + bias).softmax(dim=-1) @ value
+    assert_close(attention(query, key, value, bias=bias), expected)
+    assert_close(fused_attention(query, key, value, bias=bias), expected)
+    mask = draw(5, 7, seed=1) > 0
+    plain = attention(query, key, value, mask, bias=bias)
+    assert_close(fused_attention(query, key, value, mask, bias=bias), plain)
+
+
+def test_causal_is_the_causal_mask():
+    query, key, value = draw(2, 3, 5, 4), draw(2, 3, 7, 4), draw(2, 3, 7, 4)
+    expected = attention(query, key, value, causal_mask(5, 7))
+    for attend in (attention, fused_attention):
+        assert_close(attend(query, key, value, causal=True), expected)
+        square = attend(query, key[:, :, :5], value[:, :, :5], causal=True)
+        masked = attention(query, key[:, :, :5], value[:, :, :5], causal_mask(5))
+        assert_close(square, masked)
+        last = attend(query[:, :, -1:], key, value, causal=True)
+        assert_close(last, expected[:, :, -1:])
+
+
+def test_learned_positions_are_rows():
+    learned = LearnedPositions(5, 3)
+    assert_close(learned(torch.tensor([[4, 0]])), learned.weight[[4, 0]][None])
+
+
+@pytest.mark.bad_input
+def test_bad_input_is_named():
+    with pytest.raises(ShapeError, match="positions up to 5 were asked for.*learned 0 to 4"):
+        LearnedPositions(5, 3)(torch.arange(6))
+    with pytest.raises(ConfigError, match="must be even.*but it is 5"):
+        Rotary(5)
+    with pytest.raises(ConfigError, match="layout must be one of 'half', 'pairs'"):
+        Rotary(4, layout="quarters")
+    with pytest.raises(ShapeError, match=r"bias must broadcast to .* \(2, 3, 5, 7\)"):
+        attention(draw(2, 3, 5, 4), draw(2, 3, 7, 4), draw(2, 3, 7, 4), bias=draw(5, 6))

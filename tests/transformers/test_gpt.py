@@ -1,0 +1,134 @@
+"""GPT: equal to transformers' GPT-2 on copied weights; causal; its loss; how it starts."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+from torch.testing import assert_close
+
+from attnoise.errors import CheckpointError, ConfigError, ShapeError
+from attnoise.transformers import (
+    GPT,
+    PRESETS,
+    BlockConfig,
+    GPTConfig,
+    gpt_from_gpt2,
+    mean_loss,
+    modern_block,
+    next_token_loss,
+)
+from transformers import GPT2Config, GPT2LMHeadModel
+
+
+def tokens(*shape, vocab=13, seed=0):
+    return torch.randint(vocab, shape, generator=torch.Generator().manual_seed(seed))
+
+
+def make(modern=True, **options) -> GPT:
+    torch.manual_seed(0)
+    block = modern_block(12, 3, **options) if modern else BlockConfig(d=12, heads=3, causal=True)
+    return GPT(GPTConfig(vocab=13, context=17, depth=2, block=block)).eval()
+
+
+def make_gpt2() -> GPT2LMHeadModel:
+    torch.manual_seed(0)
+    shape = {"vocab_size": 13, "n_positions": 17, "n_embd": 20, "n_layer": 3, "n_head": 5}
+    model = GPT2LMHeadModel(GPT2Config(**shape, bos_token_id=0, eos_token_id=0)).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():  # or all biases are 0 and all gains 1
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return model
+
+
+def test_logits_equal_those_of_gpt2_on_copied_weights():
+    theirs, x = make_gpt2(), tokens(2, 11)
+    for prefix in ("transformer.", ""):
+        state = {k.replace("transformer.", prefix): v for k, v in theirs.state_dict().items()}
+        ours = gpt_from_gpt2(state, heads=5)
+        assert_close(ours(x), theirs(x).logits, atol=1e-5, rtol=1e-4)
+
+
+def test_gpt2_has_its_published_size():
+    with torch.device("meta"):
+        assert sum(p.numel() for p in GPT(PRESETS["gpt2"]).parameters()) == 124_439_808
+        sizes = {name: sum(p.numel() for p in GPT(c).parameters()) for name, c in PRESETS.items()}
+    assert 0.79e6 < sizes["laptop"] < 0.81e6
+    positions = 256 * 384  # which nanoGPT's 10.65 M leave out
+    assert round((sizes["nanogpt-shakespeare"] - positions) / 1e6, 2) == 10.65
+
+
+@pytest.mark.parametrize("modern", [True, False])
+def test_future_tokens_have_no_influence(modern):
+    model, x = make(modern), tokens(2, 11)
+    logits = model(x)
+    x[:, 7:] = (x[:, 7:] + 1) % 13
+    assert_close(model(x)[:, :7], logits[:, :7], atol=1e-6, rtol=1e-6)
+    assert not torch.allclose(model(x)[:, 7:], logits[:, 7:])
+
+
+@pytest.mark.parametrize("modern", [True, False])
+def test_padding_at_the_left_has_no_influence(modern):
+    model, x = make(modern), tokens(2, 7)
+    padded = torch.cat([tokens(2, 4, seed=1), x], dim=1)
+    got = model(padded, padding=torch.tensor([4, 4]))[:, 4:]
+    assert_close(got, model(x), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("modern", [True, False])
+def test_cached_equals_full(modern):
+    model, x = make(modern), tokens(2, 17)
+    caches = model.make_caches(2)
+    pieces = [model(x[:, a:b], caches=caches) for a, b in ((0, 5), (5, 6), (6, 17))]
+    assert_close(torch.cat(pieces, dim=1), model(x), atol=1e-5, rtol=1e-5)
+
+
+def test_loss_is_the_mean_of_minus_log_p():
+    model, x = make(), tokens(2, 11)
+    log_p = model(x[:, :-1]).log_softmax(dim=-1)
+    assert_close(next_token_loss(model, x), -log_p.gather(2, x[:, 1:, None]).mean())
+
+
+@pytest.mark.parametrize(("n", "stride"), [(9, None), (18, None), (19, 5), (100, None), (101, 3)])
+@torch.no_grad()
+def test_mean_loss_scores_every_token_once_with_enough_before_it(n, stride):
+    model, x = make(), tokens(n)
+    step = 8 if stride is None else stride
+    total = 0.0
+    for i in range(1, n):  # the window that scores token i ends at the first multiple that can
+        end = max(17, 17 + -(-max(0, i - 17) // step) * step)
+        first = max(0, min(end, n - 1) - 17)
+        logits = model(x[None, first:i])[0, -1]
+        total += F.cross_entropy(logits, x[i]).item()
+    assert_close(mean_loss(model, x, stride=stride, batch=3), total / (n - 1), atol=1e-5, rtol=1e-5)
+
+
+def test_a_fresh_model_guesses_evenly():
+    loss = next_token_loss(make(), tokens(5, 17)).item()
+    assert abs(loss - math.log(13)) < 0.05
+
+
+def test_head_and_embedding_are_one():
+    model = make()
+    assert model.head.weight is model.tokens.weight
+
+
+@pytest.mark.bad_input
+def test_bad_input_is_named():
+    with pytest.raises(ShapeError, match="tokens must be 1 to 17 with those in the cache.*are 18"):
+        make()(tokens(1, 18))
+    model = make()
+    caches = model.make_caches(1)
+    model(tokens(1, 17), caches=caches)
+    with pytest.raises(ShapeError, match="they are 18; shorten the text"):
+        model(tokens(1, 1), caches=caches)
+    with pytest.raises(ShapeError, match="at least 2 to predict one from another, but are 1"):
+        mean_loss(model, tokens(1))
+    with pytest.raises(ConfigError, match="block.causal must be True"):
+        GPTConfig(vocab=5, block=BlockConfig(d=4, heads=1))
+    with pytest.raises(ConfigError, match="at least 1, but they are 0, 256 and 4"):
+        GPTConfig(vocab=0)
+    state = make_gpt2().state_dict()
+    del state["transformer.h.1.ln_2.bias"]
+    with pytest.raises(CheckpointError, match=r"no 'h.1.ln_2.bias'; pass the state_dict"):
+        gpt_from_gpt2(state, heads=5)

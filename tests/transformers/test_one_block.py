@@ -1,0 +1,75 @@
+"""The book's claim: every model is made of the one `Block`, unchanged, and of no other."""
+
+import torch
+from torch import nn
+
+from attnoise.diffusion import DenoisingTransformer, DenoisingTransformerConfig
+from attnoise.transformers import (
+    BERT,
+    GPT,
+    BERTConfig,
+    Block,
+    BlockConfig,
+    EncoderDecoder,
+    EncoderDecoderConfig,
+    GPTConfig,
+    ViT,
+    ViTConfig,
+    initialise,
+)
+
+MODELS = {
+    "encoder-decoder": EncoderDecoder(EncoderDecoderConfig(source_vocab=5, target_vocab=7)),
+    "GPT": GPT(GPTConfig(vocab=5)),
+    "BERT": BERT(BERTConfig(vocab=5)),
+    "ViT": ViT(ViTConfig()),
+    "denoiser": DenoisingTransformer(DenoisingTransformerConfig()),
+}
+
+
+def stacks(model: nn.Module) -> list[nn.ModuleList]:
+    return [m for m in model.modules() if isinstance(m, nn.ModuleList)]
+
+
+def test_every_stack_holds_blocks_of_exactly_this_class():
+    for name, model in MODELS.items():
+        blocks = [block for stack in stacks(model) for block in stack]
+        assert len(blocks) >= 4, name
+        assert {type(block) for block in blocks} == {Block}, name
+
+
+def test_no_model_attends_outside_its_blocks():
+    for name, model in MODELS.items():
+        inside = {id(m) for b in model.modules() if isinstance(b, Block) for m in b.modules()}
+        outside = [
+            m for m in model.modules() if "Attention" in type(m).__name__ and id(m) not in inside
+        ]
+        assert not outside, name
+
+
+def test_a_block_may_move_from_one_model_to_another():
+    config = BlockConfig(d=12, heads=3)
+    vit = ViT(ViTConfig(image_size=8, block=config))
+    bert = BERT(BERTConfig(vocab=5, block=config))
+    bert.blocks[0].load_state_dict(vit.blocks[0].state_dict())
+    x = torch.randn(2, 7, 12, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(bert.blocks[0](x), vit.blocks[0](x), atol=0, rtol=0)
+
+
+def test_a_fresh_stack_keeps_the_size_of_its_stream_at_any_depth():
+    x = torch.randn(3, 11, 64, generator=torch.Generator().manual_seed(0))
+    sizes = {}
+    for depth in (2, 32):
+        torch.manual_seed(0)
+        stack = nn.Sequential(*(Block(BlockConfig(d=64, heads=4)) for _ in range(depth)))
+        initialise(stack, std=64**-0.5)
+        added = stack(x) - x
+        sizes[depth] = added.std().item()
+    assert 0.1 < sizes[2] < 1.5
+    assert 0.5 < sizes[32] / sizes[2] < 2, sizes
+
+
+def test_initialise_leaves_the_zeros_of_a_condition():
+    block = Block(BlockConfig(d=12, heads=3, condition_width=5))
+    initialise(block)
+    assert not block.modulation.to_vectors.weight.any()

@@ -1,0 +1,109 @@
+"""Tokenizers: any text comes back; byte pairs are those of the tokenizers library."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, trainers
+
+from attnoise.data import load_shakespeare
+from attnoise.errors import ConfigError, DataError
+from attnoise.transformers import BytePairTokenizer, CharacterTokenizer, SymbolTokenizer
+from attnoise.transformers.tokenizers import PIECES
+
+TEXT = "the cat sat on the mat; the cats sat there. Ever and ever and ever!\n" * 3
+
+
+def as_latin(piece: str) -> str:
+    """Write bytes as the 256 characters of Latin-1, which the library then takes for letters."""
+    return piece.encode().decode("latin-1")
+
+
+def library_merges(text: str, vocab: int) -> list[tuple[bytes, bytes]]:
+    """Train the tokenizers library on the same pieces."""
+    theirs = Tokenizer(models.BPE())
+    alphabet = [chr(i) for i in range(256)]
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab, min_frequency=2, initial_alphabet=alphabet, show_progress=False
+    )
+    theirs.train_from_iterator([as_latin(p) for p in PIECES.findall(text)], trainer)
+    found = json.loads(theirs.to_str())["model"]["merges"]
+    return [tuple(side.encode("latin-1") for side in pair) for pair in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "vocab"),
+    [(TEXT, 300), (load_shakespeare("test")[:60_000], 600), ("ünïcödé für Zoë — ☃☃☃ " * 9, 290)],
+)
+def test_merges_are_those_of_the_tokenizers_library(text, vocab):
+    ours = BytePairTokenizer.train(text, vocab)
+    assert [(ours.bytes[a], ours.bytes[b]) for a, b in ours.merges] == library_merges(text, vocab)
+
+
+def test_encoding_is_that_of_the_tokenizers_library():
+    text = load_shakespeare("test")
+    ours = BytePairTokenizer.train(text[:40_000], 500)
+    names = [token.decode("latin-1") for token in ours.bytes]
+    merges = [(names[a], names[b]) for a, b in ours.merges]
+    theirs = Tokenizer(models.BPE({name: i for i, name in enumerate(names)}, merges))
+    pieces = PIECES.findall(text[40_000:60_000])
+    expected = [i for piece in pieces for i in theirs.encode(as_latin(piece)).ids]
+    assert ours.encode(text[40_000:60_000]) == expected
+
+
+@given(st.text())
+def test_any_text_comes_back(text):
+    tokenizer = BytePairTokenizer.train(TEXT, 300)
+    whole = text.encode("utf8", "replace").decode()
+    assert tokenizer.decode(tokenizer.encode(text)) == whole
+
+
+@given(st.text())
+def test_pieces_lose_nothing(text):
+    assert "".join(PIECES.findall(text)) == text
+
+
+def test_merges_by_hand():
+    tokenizer = BytePairTokenizer.train("aaab aaab", 258)
+    assert tokenizer.merges == [(97, 97), (97, 98)]  # among equals the smallest
+    assert tokenizer.encode("aaab") == [256, 257]
+
+
+def test_training_stops_when_no_pair_comes_twice():
+    assert len(BytePairTokenizer.train("abc", 300)) == 256
+
+
+def test_tokenizer_is_rebuilt_from_its_merges():
+    tokenizer = BytePairTokenizer.train(TEXT, 300)
+    again = BytePairTokenizer([list(pair) for pair in tokenizer.merges])  # as JSON has them
+    assert again.encode(TEXT) == tokenizer.encode(TEXT)
+
+
+@given(st.text(alphabet="abcdef "))
+def test_characters_come_back(text):
+    tokenizer = CharacterTokenizer("fed cab", special=["<pad>"])
+    assert tokenizer.decode([0, *tokenizer.encode(text)]) == text
+
+
+def test_special_tokens_come_first():
+    tokenizer = SymbolTokenizer(["AA", "B"], special=["<pad>", "<end>"])
+    assert tokenizer.encode(("B", "AA")) == [3, 2]
+    assert tokenizer.decode([3, 2, 1, 0]) == ["B", "AA"]
+    assert len(tokenizer) == 4
+
+
+@pytest.mark.bad_input
+def test_bad_input_is_named():
+    with pytest.raises(DataError, match="'ß', 'é' cannot be encoded: the vocabulary has 2 symbols"):
+        CharacterTokenizer("ab").encode("aßbé")
+    with pytest.raises(ConfigError, match="symbols must be at least one"):
+        CharacterTokenizer("")
+    with pytest.raises(ConfigError, match="each only once"):
+        SymbolTokenizer(["a", "a"])
+    with pytest.raises(
+        ConfigError, match="vocab must be at least 256, one per byte, but it is 255"
+    ):
+        BytePairTokenizer.train("text", 255)
+    with pytest.raises(DataError, match="text must not be empty"):
+        BytePairTokenizer.train("", 300)

@@ -1,0 +1,165 @@
+"""ViT: equal to transformers' on copied weights; patches; roll-out; masked pre-training."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from attnoise.attention import record_weights
+from attnoise.errors import ConfigError, ShapeError
+from attnoise.transformers import (
+    BlockConfig,
+    MaskedAutoencoder,
+    ViT,
+    ViTConfig,
+    attention_rollout,
+    patchify,
+    unpatchify,
+)
+from transformers import ViTConfig as TheirConfig
+from transformers import ViTForImageClassification
+
+
+def images(b, seed=0, c=3, side=15):
+    return torch.randn(b, c, side, side, generator=torch.Generator().manual_seed(seed))
+
+
+def make(pool="class", **options) -> ViT:
+    torch.manual_seed(0)
+    block = BlockConfig(d=20, heads=5, **options)
+    shape = {"image_size": 15, "patch": 5, "channels": 3, "classes": 7, "depth": 2}
+    return ViT(ViTConfig(**shape, block=block, pool=pool)).eval()
+
+
+def test_logits_equal_those_of_transformers_vit_on_copied_weights():
+    torch.manual_seed(1)
+    theirs = ViTForImageClassification(
+        TheirConfig(image_size=15, patch_size=5, num_channels=3, num_labels=7, hidden_size=20,
+                    num_hidden_layers=2, num_attention_heads=5, intermediate_size=33)
+    ).eval()  # fmt: skip
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    given = {k.removeprefix("vit."): v for k, v in theirs.state_dict().items()}
+    ours = make(hidden=33, norm_eps=1e-12)
+    state = {
+        "class_token": given["embeddings.cls_token"][0],
+        "positions": given["embeddings.position_embeddings"][0],
+        "patches.weight": given["embeddings.patch_embeddings.projection.weight"].flatten(1),
+        "patches.bias": given["embeddings.patch_embeddings.projection.bias"],
+    }
+    pairs = {"norm": ["layernorm"], "head": ["classifier"]}
+    for i in range(2):
+        # the names before and after transformers renamed its layers
+        for mine, options in {
+            "attention.to_query": ["attention.attention.query", "attention.q_proj"],
+            "attention.to_key": ["attention.attention.key", "attention.k_proj"],
+            "attention.to_value": ["attention.attention.value", "attention.v_proj"],
+            "attention.to_output": ["attention.output.dense", "attention.o_proj"],
+            "attention_norm": ["layernorm_before"],
+            "mlp_norm": ["layernorm_after"],
+            "mlp.0": ["intermediate.dense", "mlp.fc1"],
+            "mlp.2": ["output.dense", "mlp.fc2"],
+        }.items():
+            places = [
+                f"{root}.{i}.{name}" for root in ("encoder.layer", "layers") for name in options
+            ]
+            pairs[f"blocks.{i}.{mine}"] = places
+    for mine, places in pairs.items():
+        found = [place for place in places if f"{place}.weight" in given]
+        assert len(found) == 1, (mine, places, sorted(given))
+        for kind in ("weight", "bias"):
+            state[f"{mine}.{kind}"] = given[f"{found[0]}.{kind}"]
+    ours.load_state_dict(state)
+    assert_close(ours(images(2)), theirs(images(2)).logits, atol=1e-5, rtol=1e-4)
+
+
+@given(b=st.integers(1, 3), c=st.integers(1, 3), i=st.integers(1, 4), p=st.integers(1, 5))
+def test_patches_go_back_where_they_came_from(b, c, i, p):
+    x = images(b, c=c, side=i * p)
+    patches = patchify(x, p)
+    assert patches.shape == (b, i * i, c * p * p)
+    assert_close(unpatchify(patches, p, c), x, atol=0, rtol=0)
+
+
+def test_patches_are_read_row_by_row():
+    x = images(1)
+    assert_close(patchify(x, 5)[0, 1], x[0, :, :5, 5:10].flatten())
+
+
+@pytest.mark.parametrize("pool", ["class", "mean"])
+def test_without_positions_the_order_of_patches_is_nothing(pool):
+    model, x, order = make(pool), images(2), torch.randperm(9)
+    shuffled = unpatchify(patchify(x, 5)[:, order], 5, 3)
+    assert not torch.allclose(model(shuffled), model(x), atol=1e-4)
+    with torch.no_grad():
+        model.positions.zero_()
+    assert_close(model(shuffled), model(x), atol=1e-5, rtol=1e-4)
+
+
+def test_rollout_is_the_product_by_hand():
+    model, x = make(), images(2)
+    flow = attention_rollout(model, x)
+    assert_close(flow.sum(dim=-1), torch.ones(2, 10))
+    with torch.no_grad(), record_weights(model) as recorded:
+        model(x)
+    first, second = (w.mean(dim=1) for w in recorded.values())
+    eye = torch.eye(10)
+    assert_close(flow, (second + eye) @ (first + eye) / 4)
+
+
+def test_hidden_patches_have_no_influence_on_what_is_seen():
+    model, x = make(), images(2)
+    keep = torch.tensor([[0, 4, 7], [8, 1, 2]])
+    seen = model.encode(x, keep)
+    patches = patchify(x, 5)
+    hidden = torch.ones(2, 9, dtype=torch.bool).scatter(1, keep, False)
+    patches[hidden] = 50.0
+    assert_close(model.encode(unpatchify(patches, 5, 3), keep), seen)
+    assert seen.shape == (2, 4, 20)
+
+
+def test_autoencoder_paints_from_what_it_sees_alone_and_is_judged_on_the_rest():
+    coder, x = MaskedAutoencoder(make("mean"), hidden_share=6 / 9), images(2)
+
+    def run(pictures):
+        return coder(pictures, torch.Generator().manual_seed(0))
+
+    painted, hidden = run(x)
+    assert (hidden.sum(dim=1) == 6).all()
+    patches = patchify(x, 5)
+    patches[hidden] = 50.0
+    assert_close(run(unpatchify(patches, 5, 3))[0], painted)
+    expected = (painted - patchify(x, 5))[hidden].square().mean()
+    assert_close(coder.loss(x, torch.Generator().manual_seed(0)), expected)
+
+
+def test_autoencoder_puts_each_patch_back_in_its_place():
+    coder, x = MaskedAutoencoder(make("mean"), hidden_share=6 / 9), images(1)
+    torch.nn.init.zeros_(coder.mask_token)
+    torch.nn.init.zeros_(coder.positions)
+    coder.blocks = torch.nn.ModuleList()  # what was seen goes straight to the head
+    painted, hidden = coder(x, torch.Generator().manual_seed(0))
+    keep = (~hidden[0]).nonzero()[:, 0]
+    expected = coder.head(coder.norm(coder.vit.encode(x, keep[None])))
+    assert_close(painted[:, keep], expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.bad_input
+def test_bad_input_is_named():
+    with pytest.raises(
+        ShapeError, match=r"images must have shape \(batch, 3, 15, 15\).*\(2, 1, 15"
+    ):
+        make()(images(2, c=1))
+    with pytest.raises(ShapeError, match="multiples of p = 4"):
+        patchify(images(1), 4)
+    with pytest.raises(ConfigError, match="image_size must be a multiple of patch.*28 and 5"):
+        ViTConfig(patch=5)
+    with pytest.raises(ConfigError, match="pool must be one of 'class', 'mean', but it is 'max'"):
+        ViTConfig(pool="max")
+    with pytest.raises(ConfigError, match="block.causal must be False: every patch"):
+        make(causal=True)
+    for share in (0.0, 1.0):
+        with pytest.raises(ConfigError, match="at least one and leave at least one"):
+            MaskedAutoencoder(make(), hidden_share=share)

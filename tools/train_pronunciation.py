@@ -1,0 +1,155 @@
+"""Train the shipped speller-to-speaker and write it with its card: `make checkpoints`.
+
+What the chapter `transformers/encoder-decoder` trains for some seconds, this script trains to the
+end: letters to phones on the training words of CMUdict, on a CPU. It can be stopped and started
+again; it goes on from its last save. Words of one length make a batch, so that hardly any padding
+is computed.
+"""
+
+import argparse
+import platform
+import sys
+from pathlib import Path
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+from training import run
+
+from attnoise.data import LETTERS, PHONES, load_pronunciations
+from attnoise.data.pronunciation import SHA256
+from attnoise.lab.checkpoints import FOLDER, save_checkpoint
+from attnoise.lab.text_metrics import pronunciation_errors
+from attnoise.lab.training import EMA
+from attnoise.transformers import (
+    BlockConfig,
+    EncoderDecoder,
+    EncoderDecoderConfig,
+    SymbolTokenizer,
+    beam_search,
+    greedy_decode,
+    teacher_forcing_loss,
+)
+
+SPECIAL = ["<pad>", "<begin>", "<end>"]
+SPELLING = SymbolTokenizer(LETTERS, special=SPECIAL)
+SOUND = SymbolTokenizer(PHONES, special=SPECIAL)
+CONFIG = EncoderDecoderConfig(
+    source_vocab=len(SPELLING),
+    target_vocab=len(SOUND),
+    encoder_depth=4,
+    decoder_depth=3,
+    max_length=32,
+    block=BlockConfig(
+        d=144, heads=6, mlp="swiglu", hidden=368, norm="rms", bias=False, dropout=0.1,
+        positions="rotary", qk_norm=True,
+    ),
+)  # fmt: skip
+BATCH, SMOOTHING, BEAMS = 256, 0.1, 8
+
+
+class Words:
+    """Pairs of spelling and sound as tokens, drawn so that a batch has words of one length."""
+
+    def __init__(self, entries) -> None:
+        pairs = sorted(
+            ((e.word, way) for e in entries for way in e.pronunciations if len(way) < 31),
+            key=lambda pair: len(pair[0]),
+        )
+        tensors = [torch.tensor(SPELLING.encode(word)) for word, _ in pairs]
+        self.source = pad_sequence(tensors, batch_first=True)
+        tensors = [torch.tensor([1, *SOUND.encode(way), 2]) for _, way in pairs]
+        self.target = pad_sequence(tensors, batch_first=True)
+        self.lengths = (self.source != 0).sum(dim=1)
+
+    def draw(self, size: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw a word, then a batch of words of its length."""
+        one = torch.randint(len(self.source), (), generator=generator)
+        length = self.lengths[one].clamp(3, 14)
+        low, high = torch.searchsorted(self.lengths, torch.stack([length, length + 1]))
+        low, high = low * (length > 3), torch.where(length < 14, high, len(self.source))
+        rows = low + torch.randint(int(high - low), (size,), generator=generator)
+        source, target = self.source[rows], self.target[rows]
+        widest = (target != 0).sum(dim=1).max()
+        return source[:, : int(self.lengths[rows].max())], target[:, : int(widest)]
+
+
+def speak(model: EncoderDecoder, words: list[str], beams: int = 1) -> list[list[str]]:
+    """Return the phones that a model writes for each word, in the words' order."""
+    order = sorted(range(len(words)), key=lambda i: len(words[i]))
+    spoken: list[list[str]] = [[] for _ in words]
+    for first in range(0, len(words), 250):
+        rows = order[first : first + 250]
+        tensors = [torch.tensor(SPELLING.encode(words[i])) for i in rows]
+        source = pad_sequence(tensors, batch_first=True)
+        written = greedy_decode(model, source) if beams == 1 else beam_search(
+            model, source, beams=beams)[0]  # fmt: skip
+        for i, tokens in zip(rows, written.tolist(), strict=True):
+            spoken[i] = SOUND.decode(tokens)
+    return spoken
+
+
+def score(model: EncoderDecoder, entries, beams: int = 1) -> dict:
+    """Return phone and word error rates on some entries."""
+    spoken = speak(model, [e.word for e in entries], beams)
+    errors = pronunciation_errors(spoken, [e.pronunciations for e in entries])
+    return {
+        "phoneme_error_rate": round(errors.phones, 4),
+        "word_error_rate": [round(x, 4) for x in errors.words],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=7000)
+    parser.add_argument("--lr", type=float, default=6e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=FOLDER / "pronunciation")
+    parser.add_argument("--save-to", type=Path, default=Path("_build/training/pronunciation.pt"))
+    options = parser.parse_args()
+
+    words, generator = Words(load_pronunciations("train")), torch.Generator()
+    generator.manual_seed(options.seed)
+    with torch.random.fork_rng():
+        torch.manual_seed(options.seed)
+        model = EncoderDecoder(CONFIG)
+    ema = EMA(model, decay=0.999)
+    checked = load_pronunciations("validation")
+
+    def loss(model, generator):
+        source, target = words.draw(BATCH, generator)
+        return teacher_forcing_loss(model, source, target, label_smoothing=SMOOTHING)
+
+    def watch(step):
+        return score(ema.model, checked[:500]) if step % 1000 == 0 else ""
+
+    losses, seconds = run(
+        model, loss, options.steps, generator, lr=options.lr, warmup=100, ema=ema,
+        weight_decay=0.05, optimizer="muon", save_to=options.save_to, watch=watch,
+    )  # fmt: skip
+
+    model = ema.model.half().float()
+    held_out = load_pronunciations("test")
+    card = {
+        "task": "spelling to sound, English words",
+        "data": f"CMUdict, {len(words.source):,} pronunciations of the training words, no stress",
+        "data_sha256": SHA256,
+        "seed": options.seed,
+        "steps": options.steps,
+        "batch": BATCH,
+        "recipe": f"Muon and AdamW, peak rate {options.lr}, label smoothing {SMOOTHING}, "
+        f"moving average {ema.decay}",
+        "start_loss": round(sum(losses[:10]) / 10, 3),
+        "end_loss": round(sum(losses[-100:]) / 100, 4),
+        "cpu_seconds": round(seconds),
+        "device": f"CPU, {platform.machine()}, {torch.get_num_threads()} threads",
+        "torch": torch.__version__,
+        "test_words": len(held_out),
+        "result_greedy": score(model, held_out),
+        f"result_beam_{BEAMS}": score(model, held_out, BEAMS),
+    }
+    save_checkpoint(options.out, model, card, half=True)
+    print(f"wrote {options.out}.safetensors and its card", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
