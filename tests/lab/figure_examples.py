@@ -8,7 +8,13 @@ import torch
 from attnoise.data import ring_of_gaussians
 from attnoise.diffusion import cosine_schedule
 from attnoise.lab.explore import Control, explore
-from attnoise.lab.figures import attention_query, hero, posterior_mean, reverse_trajectory
+from attnoise.lab.figures import (
+    attention_query,
+    hero,
+    posterior_mean,
+    reverse_trajectory,
+    rotary_pair,
+)
 
 KEYS = torch.tensor([[1.5, 0.25], [0.2, 1.0], [-1.75, 1.0], [-1.0, -0.7], [0.85, -1.5]])
 VALUES = torch.tensor([3.0, 1.0, -1.0, 0.5, 2.0])
@@ -26,6 +32,11 @@ def attention():
 def posterior():
     t = torch.tensor(TIMES)
     return posterior_mean(DATA, DATA[3], TIMES, SCHEDULE.alpha(t), SCHEDULE.sigma(t))
+
+
+@cache
+def rotary():
+    return rotary_pair(torch.tensor([1.1, 0.4, 0.9, -0.3]), torch.tensor([0.6, 0.9, 1.0, 0.35]))
 
 
 def trajectory_arrays():
@@ -73,6 +84,7 @@ def frames():
 ALL = {
     "attention_query": attention,
     "posterior_mean": posterior,
+    "rotary_pair": rotary,
     "reverse_trajectory": trajectory,
     "hero": landing,
     "frames": frames,

@@ -22,14 +22,21 @@ from tests.lab.figure_examples import (
 )
 from tests.lab.figure_examples import attention as attention_figure
 from tests.lab.figure_examples import posterior as posterior_figure
+from tests.lab.figure_examples import rotary as rotary_figure
 from tests.lab.figure_examples import trajectory as trajectory_figure
 
-from attnoise.attention import attention
+from attnoise.attention import Rotary, attention
 from attnoise.diffusion import IdealDenoiser
 from attnoise.errors import ConfigError, DataError, ShapeError
 from attnoise.lab import explore as explore_module
 from attnoise.lab.explore import WIDGET_VIEW, Control, explore, live, rounded
-from attnoise.lab.figures import attention_query, posterior_mean, reverse_trajectory, write_hero
+from attnoise.lab.figures import (
+    attention_query,
+    posterior_mean,
+    reverse_trajectory,
+    rotary_pair,
+    write_hero,
+)
 
 TWO = {"width": Control(label="Width", values=[1, 2])}
 
@@ -263,3 +270,25 @@ def test_builders_refuse_what_does_not_fit():
 def test_rounded_is_plain_and_has_no_minus_zero():
     text = json.dumps(rounded(torch.tensor([[0.123456, -0.00001], [1.0, 2.0]])))
     assert text == "[[0.1235, 0.0], [1.0, 2.0]]"
+
+
+def test_rotary_figure_turns_as_the_package_does():
+    query, key = torch.tensor([1.1, 0.4, 0.9, -0.3]), torch.tensor([0.6, 0.9, 1.0, 0.35])
+    turn = Rotary(4, base=100.0, layout="pairs")
+    for n, m in ((9, 5), (0, 24), (13, 13)):
+        expected = turn(query[None, None, None], n) @ turn(key[None, None, None], m).mT / 2
+        found = rotary_figure().numbers(query_at=n, key_at=m)
+        assert found["score"] == pytest.approx(expected.item(), abs=1e-4)
+        assert found["difference"] == n - m
+
+
+def test_rotary_figure_names_what_it_cannot_draw():
+    pair = torch.ones(2)
+    with pytest.raises(ShapeError, match="2 or 4 numbers each"):
+        rotary_pair(torch.ones(3), torch.ones(3))
+    with pytest.raises(ShapeError, match="2 or 4 numbers each"):
+        rotary_pair(torch.ones(4), pair)
+    with pytest.raises(ConfigError, match="farthest must be at least 2, but it is 1"):
+        rotary_pair(pair, pair, farthest=1)
+    with pytest.raises(ConfigError, match="30"):
+        rotary_pair(pair, pair, start=(30, 0))

@@ -5,7 +5,7 @@ import json
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from tests.lab.figure_examples import ALL, attention, frames, landing, posterior, trajectory
+from tests.lab.figure_examples import ALL, attention, frames, landing, posterior, rotary, trajectory
 
 pytestmark = pytest.mark.in_browser
 
@@ -15,7 +15,13 @@ PAGE = """<!doctype html><html lang="en" data-theme="{theme}"><head><meta charse
 <body><main><h1>A figure</h1>{body}</main></body></html>"""
 SET = """(input, place) => {
     input.value = place; input.dispatchEvent(new Event("input", { bubbles: true })); }"""
-LIVE = {"attention": attention, "posterior": posterior, "trajectory": trajectory, "hero": landing}
+LIVE = {
+    "attention": attention,
+    "posterior": posterior,
+    "rotary": rotary,
+    "trajectory": trajectory,
+    "hero": landing,
+}
 
 
 MADE = {}

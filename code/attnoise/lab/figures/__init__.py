@@ -3,5 +3,13 @@
 from .attention_query import attention_query
 from .posterior_mean import posterior_mean
 from .reverse_trajectory import hero, reverse_trajectory, write_hero
+from .rotary_pair import rotary_pair
 
-__all__ = ["attention_query", "hero", "posterior_mean", "reverse_trajectory", "write_hero"]
+__all__ = [
+    "attention_query",
+    "hero",
+    "posterior_mean",
+    "reverse_trajectory",
+    "rotary_pair",
+    "write_hero",
+]

@@ -1,0 +1,126 @@
+"""Checks of the chapter on the block."""
+
+import torch
+
+from .mechanism import call, draw, exercise, expect, reject, reject_if
+
+
+@exercise(1, "A norm by hand", level="trace", minutes=5)
+def norm_by_hand(my_norm):
+    my_norm, token = torch.as_tensor(my_norm), torch.tensor([1.0, 3.0, 5.0, 7.0])
+    reject_if(my_norm.shape != (4,), "Four numbers go in, four come out.")
+    centred = token - 4
+    near = {"tolerance": 0.01}
+    reject(
+        my_norm, centred, "You subtracted the mean; now divide by the standard deviation.", **near
+    )
+    reject(my_norm, centred / 5, "You divided by the variance; its root is asked for.", **near)
+    sample = centred / (20 / 3) ** 0.5
+    reject(my_norm, sample, "The variance is a mean of squares: divide by 4, not by 3.", **near)
+    rms = token / token.square().mean().sqrt()
+    reject(my_norm, rms, "That is RMS norm: layer norm subtracts the mean first.", **near)
+    expect(my_norm, centred / 5**0.5, "Subtract the mean, divide by the root of 5.", **near)
+    return "Mean 0, mean square 1, whatever the token was."
+
+
+@exercise(2, "RMS norm", level="code", minutes=10)
+def rms_norm(my_rms_norm):
+    x, gain, eps = 2 * draw(2, 3, 5) + 1, draw(5, seed=1), 0.1
+    square = x.square().mean(dim=-1, keepdim=True)
+    got = call(my_rms_norm, x, gain, eps)
+    reject(got, x / (square + eps).sqrt(), "The gain is missing.")
+    reject(got, gain * x / (square.sqrt() + eps), "eps stands under the root, not beside it.")
+    reject(got, gain * x / square.sqrt(), "Your function ignores eps: a token of zeros gives NaN.")
+    reject(
+        got,
+        gain * x / (x.square().sum(dim=-1, keepdim=True) + eps).sqrt(),
+        "You took the sum of squares; the mean keeps the size the same at any width.",
+    )
+    whole = x.square().mean()
+    reject(
+        got,
+        gain * x / (whole + eps).sqrt(),
+        "One number for the whole batch: each token has a root mean square of its own.",
+    )
+    centred = x - x.mean(dim=-1, keepdim=True)
+    layer = gain * centred / (centred.square().mean(dim=-1, keepdim=True) + eps).sqrt()
+    reject(got, layer, "That is layer norm: RMS norm leaves the mean where it is.")
+    expect(got, gain * x / (square + eps).sqrt(), "gain times x over the root of mean(x^2) + eps.")
+    return "A token keeps its direction and loses its length."
+
+
+@exercise(3, "A block of your own", level="code", minutes=15)
+def pre_norm_block(my_block):
+    x, mixing, bending = draw(2, 3, 5), draw(3, 3, seed=1), draw(5, 5, seed=2)
+
+    def attend(y):
+        return torch.einsum("nm,bmd->bnd", mixing, y)
+
+    def mlp(y):
+        return (y @ bending).relu()
+
+    def norm_1(y):
+        return y / (1 + y.norm(dim=-1, keepdim=True))
+
+    def norm_2(y):
+        return 2 * y / (2 + y.norm(dim=-1, keepdim=True))
+
+    got = call(my_block, x, attend, mlp, norm_1, norm_2)
+    middle = x + attend(norm_1(x))
+    right = middle + mlp(norm_2(middle))
+    post = norm_1(x + attend(x))
+    reject(got, norm_2(post + mlp(post)), "That is post-norm: the norm stands before each half.")
+    silent = attend(norm_1(x))
+    reject(got, mlp(norm_2(silent)), "The plus signs are missing: each half adds to the stream.")
+    reject(
+        got,
+        middle + mlp(norm_2(x)),
+        "The MLP reads the old stream: let it see what attention added.",
+    )
+    reject(got, middle + mlp(middle), "The second norm is missing.")
+    reject(
+        got,
+        x + mlp(norm_2(middle)),
+        "What attention added is lost: the MLP adds to the new stream.",
+    )
+    start = norm_1(x)
+    start = start + attend(start)
+    start = norm_2(start)
+    reject(
+        got, start + mlp(start), "You replaced the stream by its norm: normalise only what goes in."
+    )
+    expect(got, right, "x = x + attend(norm_1(x)), then x = x + mlp(norm_2(x)).")
+    return "Two lines, two plus signs: this is the whole block."
+
+
+@exercise(4, "Count", level="derive", minutes=10)
+def count(my_count):
+    for d in (7, 64):
+        got, right = call(my_count, d), 12 * d * d + 13 * d
+        reject(got, 12 * d * d, "Those are the matrices; biases and norms are missing.")
+        reject(got, 12 * d * d + 9 * d, "The two norms are missing: a gain and a shift each.")
+        reject(got, 12 * d * d + 11 * d, "There are two norms, with 2 d numbers each.")
+        reject(got, 12 * d * d + 4 * d, "The biases are missing: 4 d in attention, 5 d in the MLP.")
+        reject(
+            got, 11 * d * d + 12 * d, "Attention has four matrices: query, key, value and output."
+        )
+        expect(got, right, "Attention 4 d^2 + 4 d, MLP 8 d^2 + 5 d, norms 4 d.", tolerance=1e-9)
+    return "12 d^2 + 13 d: for any width that matters, the matrices are nearly all of it."
+
+
+@exercise(5, "How deep, how large", level="derive", minutes=10)
+def stream_size(my_sizes):
+    for N, s in ((16, 0.5), (48, 0.1)):
+        answer = call(my_sizes, N, s)
+        pair = isinstance(answer, tuple | list) and len(answer) == 2
+        reject_if(not pair, "Return two numbers: the size, and the s for root 2.")
+        size, wanted = answer
+        reject(size, 1 + N * s**2, "That is the variance; its root is the standard deviation.")
+        reject(size, 1 + N * s, "Standard deviations do not add up; variances do.")
+        reject(
+            size, (N * s**2) ** 0.5, "The stream enters with size 1: its variance counts as well."
+        )
+        expect(size, (1 + N * s**2) ** 0.5, "Root of 1 + N s^2.")
+        reject(wanted, 1 / N, "1 + N s^2 = 2 asks for s^2 = 1 / N; take the root.")
+        expect(wanted, N**-0.5, "Solve 1 + N s^2 = 2 for s.")
+    return "The root of N is where GPT-2's initialisation comes from."

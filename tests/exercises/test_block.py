@@ -1,0 +1,85 @@
+"""The exercises on the block: solutions pass, stubs fail, each mistake gets its own answer."""
+
+import torch
+from tests.exercises.proof import prove
+
+from attnoise.exercises import block as module
+
+
+def rms(gain=True, inside=True, eps_counts=True, mean=True, dims=-1, centre=False):
+    def mine(x, g, eps=1e-5):
+        x = x - x.mean(dim=-1, keepdim=True) if centre else x
+        squares = x.square()
+        size = squares.mean(dim=dims, keepdim=True) if mean else squares.sum(-1, keepdim=True)
+        eps = eps if eps_counts else 0.0
+        root = (size + eps).sqrt() if inside else size.sqrt() + eps
+        return (g if gain else torch.ones_like(g)) * x / root
+
+    return mine
+
+
+def post(x, attend, mlp, norm_1, norm_2):
+    x = norm_1(x + attend(x))
+    return norm_2(x + mlp(x))
+
+
+def replaced(x, attend, mlp, norm_1, norm_2):
+    x = norm_1(x)
+    x = norm_2(x + attend(x))
+    return x + mlp(x)
+
+
+def half_lost(x, attend, mlp, norm_1, norm_2):
+    return x + mlp(norm_2(x + attend(norm_1(x))))
+
+
+def second_norm_missing(x, attend, mlp, norm_1, norm_2):
+    x = x + attend(norm_1(x))
+    return x + mlp(x)
+
+
+WRONG = {
+    "norm_by_hand": [
+        ((-3, -1, 1, 3), "now divide"),
+        ((-0.6, -0.2, 0.2, 0.6), "divided by the variance"),
+        ((-1.16, -0.39, 0.39, 1.16), "not by 3"),
+        ((0.22, 0.65, 1.09, 1.53), "RMS norm"),
+        ((-1.34, 0.45, 0.45, 1.34), "root of 5"),
+        ((1, 2), "Four numbers"),
+    ],
+    "rms_norm": [
+        (rms(gain=False), "gain is missing"),
+        (rms(inside=False), "under the root"),
+        (rms(eps_counts=False), "ignores eps"),
+        (rms(mean=False), "sum of squares"),
+        (rms(dims=(0, 1, 2)), "whole batch"),
+        (rms(centre=True), "layer norm"),
+    ],
+    "pre_norm_block": [
+        (post, "post-norm"),
+        (lambda x, a, m, n1, n2: m(n2(a(n1(x)))), "plus signs are missing"),
+        (lambda x, a, m, n1, n2: x + a(n1(x)) + m(n2(x)), "old stream"),
+        (second_norm_missing, "second norm is missing"),
+        (half_lost, "attention added is lost"),
+        (replaced, "replaced the stream"),
+    ],
+    "count": [
+        (lambda d: 12 * d * d, "biases and norms are missing"),
+        (lambda d: 12 * d * d + 9 * d, "two norms are missing"),
+        (lambda d: 12 * d * d + 11 * d, "two norms, with"),
+        (lambda d: 12 * d * d + 4 * d, "biases are missing: 4 d"),
+        (lambda d: 11 * d * d + 12 * d, "four matrices"),
+        (lambda d: 8 * d * d, "MLP 8 d"),
+    ],
+    "stream_size": [
+        (lambda N, s: (1 + N * s**2, N**-0.5), "That is the variance"),
+        (lambda N, s: (1 + N * s, N**-0.5), "do not add up"),
+        (lambda N, s: (N**0.5 * s, N**-0.5), "enters with size 1"),
+        (lambda N, s: ((1 + N * s**2) ** 0.5, 1 / N), "take the root"),
+        (lambda N, s: (1 + N * s**2) ** 0.5, "Return two numbers"),
+    ],
+}
+
+
+def test_exercises_are_proved():
+    prove("transformers/block.ipynb", module, WRONG)
