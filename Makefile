@@ -73,6 +73,7 @@ checkpoints: $(INSTALLED)  ## train the shipped checkpoints again (this takes a 
 	$(BIN)/python tools/train_digits.py
 	$(BIN)/python tools/train_pronunciation.py
 	$(BIN)/python tools/train_shakespeare.py
+	$(BIN)/python tools/train_bert.py
 
 clean:  ## remove what was built; the environment stays
 	rm -rf _build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis code/*.egg-info

@@ -78,13 +78,14 @@ def test_public_names_are_documented_and_nothing_seeds_globally(path):
         or "Generator().manual_seed" in text
     )
     for banned in (
-        "torch.manual_seed",
         "np.random.seed",
         "import diffusers",
         "import transformers\n",
         "import timm",
     ):
         assert banned not in text
+    # The global randomness may be set only where it is put back at once.
+    assert text.count("torch.manual_seed") <= text.count("fork_rng()")
 
 
 def test_no_loose_ends():

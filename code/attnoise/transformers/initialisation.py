@@ -3,7 +3,7 @@
 from torch import nn
 
 from ..attention import MultiHeadAttention
-from .block import Block, SwiGLU
+from .block import Block
 
 
 def initialise(model: nn.Module, *, std: float = 0.02) -> None:
@@ -40,5 +40,5 @@ def initialise(model: nn.Module, *, std: float = 0.02) -> None:
 def ends(block: Block) -> list[nn.Linear]:
     """Return the layers of a block that write to the residual stream, one for each half."""
     attentions = [m for m in block.children() if isinstance(m, MultiHeadAttention)]
-    mlp = block.mlp
-    return [m.to_output for m in attentions] + [mlp.down if isinstance(mlp, SwiGLU) else mlp[2]]
+    *_, last = (m for m in block.mlp.children() if isinstance(m, nn.Linear))
+    return [*(m.to_output for m in attentions), last]

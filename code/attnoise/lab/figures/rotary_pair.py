@@ -10,7 +10,6 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ...attention import position_angles
 from ...errors import ConfigError, ShapeError
 from ..controls import Control
 from ..explore import MovingFigure, live
@@ -57,7 +56,7 @@ def rotary_pair(
     data = {
         "query": rounded(query.reshape(-1, 2)),
         "key": rounded(key.reshape(-1, 2)),
-        "speeds": rounded(position_angles(2, k, base=base)[1], 6),
+        "speeds": [round(base ** (-2 * j / k), 6) for j in range(k // 2)],
         "farthest": farthest,
     }
     reach = max(math.hypot(*pair) for pair in data["query"] + data["key"])
