@@ -6,14 +6,16 @@ from tests.exercises.proof import prove
 from attnoise.exercises import reverse_process as module
 
 
-def simple_loss(wanted="eps", *, root=True, scale=True, own=True, reduce=torch.mean):
+def simple_loss(
+    wanted="eps", *, root=True, scale=True, own=True, T=-1, first=0, swap=False, reduce=torch.mean
+):
     """Build the simple loss with one mistake."""
 
     def loss(model, x0, t, eps, alpha_bar):
-        kept = alpha_bar[t if own else t[:1].expand(len(t))][:, None]
-        power = 0.5 if root else 1
+        kept = alpha_bar[t - first if own else t[:1].expand(len(t))][:, None]
+        kept, power = 1 - kept if swap else kept, 0.5 if root else 1
         x_t = kept**power * x0 + (1 - kept) ** power * eps
-        output = model(x_t, t / (len(alpha_bar) - 1) if scale else t.float())
+        output = model(x_t, t / (len(alpha_bar) + T) if scale else t.float())
         return reduce(({"eps": eps, "x0": x0}[wanted] - output).square())
 
     return loss
@@ -60,6 +62,20 @@ def noise_anew(x, x0_hat, now, before, alpha_bar, z):
     return b.sqrt() * x0_hat + (1 - b).sqrt() * z
 
 
+def one_time_back(x, x0_hat, now, before, alpha_bar, z):
+    return one_step(lambda r, a, b: variance(r, a, b).sqrt())(x, x0_hat, now, now - 1, alpha_bar, z)
+
+
+def wrong_axis_alarm(samples, train, unseen):
+    limit = near(unseen, train).quantile(0.01)
+    return (near(train, samples) < limit).float().mean() > 0.05
+
+
+def wrong_limit_alarm(samples, train, unseen):
+    limit = near(unseen, train).quantile(0.05)
+    return (near(samples, train) < limit).float().mean() > 0.05
+
+
 def mean_alarm(samples, train, unseen):
     return near(samples, train).mean() < 0.5 * near(unseen, train).mean()
 
@@ -89,6 +105,9 @@ WRONG = {
         (simple_loss(root=False), "roots of alpha_bar"),
         (simple_loss(own=False), "time of the first one"),
         (simple_loss(reduce=torch.sum), "That is the sum"),
+        (simple_loss(T=0), "T is len(alpha_bar) - 1"),
+        (simple_loss(first=1), "indexed by t itself"),
+        (simple_loss(swap=True), "roots are swapped"),
     ],
     "mean_from_noise": [
         (mean_from_noise(lambda x, e, b, a, k: (x - (1 - a).sqrt() * e) / a.sqrt()), "x0_hat"),
@@ -102,6 +121,11 @@ WRONG = {
         ),
         (mean_from_noise(lambda x, e, b, a, k: (x - b.sqrt() * e) / k.sqrt()), "this step alone"),
         (mean_from_noise(lambda x, e, b, a, k: x - b / (1 - a).sqrt() * e), "before the bracket"),
+        (mean_from_noise(lambda x, e, b, a, k: (x - b / (1 - a).sqrt() * e) * k.sqrt()), "divide"),
+        (
+            mean_from_noise(lambda x, e, b, a, k: (x + b / (1 - a).sqrt() * e) / k.sqrt()),
+            "not added",
+        ),
     ],
     "one_step_back": [
         (one_step(lambda r, a, b: variance(r, a, b)), "by the variance"),
@@ -113,9 +137,12 @@ WRONG = {
             "The last step",
         ),
         (noise_anew, "forgot x"),
+        (one_time_back, "now - 1"),
     ],
     "alarm_for_copies": [
         (mean_alarm, "A mean hides them"),
+        (wrong_axis_alarm, "one and the same training point"),
+        (wrong_limit_alarm, "1 % quantile"),
         (turned_alarm, "turn < around"),
         (crowding_alarm, "near one another"),
         (lambda s, train, u: True, "rings always"),

@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ATTENTION = "attention/test_scaled_dot_product.py::"
+POSITIONS = "attention/test_positions.py::"
 PROCESS, SAMPLERS = "diffusion/test_process.py::", "diffusion/test_samplers.py::"
 
 # name: (module, what stands there, what the bug makes of it, the test that must notice)
@@ -53,6 +54,66 @@ BUGS = {
         "return x + gate_m * self.mlp(",
         "return x + self.mlp(",
         "transformers/test_block.py::test_condition_starts_as_the_identity_and_then_matters",
+    ),
+    "rotation that is none": (
+        "attention/positions.py",
+        "self.join(a * cos - b * sin, a * sin + b * cos)",
+        "self.join(a * cos + b * sin, a * sin + b * cos)",
+        POSITIONS + "test_rotary_scores_depend_on_the_distance_alone",
+    ),
+    "positions start anew with a cache": (
+        "attention/multi_head.py",
+        "start = 0 if cache is None else cache.length",
+        "start = 0",
+        "attention/test_cache.py::test_any_pieces_equal_the_whole",
+    ),
+    "window off by one": (
+        "attention/masks.py",
+        "diagonal=m - n - window)",
+        "diagonal=m - n - window - 1)",
+        "attention/test_masks.py::test_sliding_window_sees_itself_and_the_window_before",
+    ),
+    "norm after the sum": (
+        "transformers/block.py",
+        "return x + self.dropout(half(norm(x)))",
+        "return norm(x + self.dropout(half(x)))",
+        "transformers/test_block.py::test_equals_torchs_encoder_layer",
+    ),
+    "targets not shifted": (
+        "transformers/gpt.py",
+        "tokens[:, 1:].flatten())",
+        "tokens[:, :-1].flatten())",
+        "transformers/test_gpt.py::test_loss_is_the_mean_of_minus_log_p",
+    ),
+    "tail kept": (
+        "transformers/generation.py",
+        "before < top_p)",
+        "before <= 2 * top_p)",
+        "transformers/test_generation.py::test_knobs_by_hand",
+    ),
+    "ended beams go on": (
+        "transformers/encoder_decoder.py",
+        "ended = ended[parent] | (token == config.end)",
+        "ended = token == config.end",
+        "transformers/test_encoder_decoder.py::test_nothing_follows_the_end",
+    ),
+    "loss on all tokens": (
+        "transformers/bert.py",
+        "(uniform() < share) & (tokens != config.pad)",
+        "(uniform() < share)",
+        "transformers/test_bert.py::test_shares_are_15_80_10_10",
+    ),
+    "hidden patches seen": (
+        "transformers/vit.py",
+        "x = x.gather(1, repeat(keep,",
+        "x = x.gather(1, repeat(0 * keep,",
+        "transformers/test_vit.py::test_autoencoder_puts_each_patch_back_in_its_place",
+    ),
+    "wide matrices not turned": (
+        "lab/optimizers.py",
+        "return x.T if tall else x",
+        "return x",
+        "lab/test_optimizers.py::test_updates_are_nearly_orthogonal",
     ),
     "betas not rescaled": (
         "diffusion/schedules.py",

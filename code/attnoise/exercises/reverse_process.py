@@ -72,6 +72,9 @@ def simple_loss(my_loss):
             loss(kept[0], time, eps).mean(),
             "Every sample was noised with the time of the first one; each has its own t.",
         ),
+        (loss(kept, t / len(alpha_bar), eps).mean(), "T is len(alpha_bar) - 1: t starts at 0."),
+        (loss(alpha_bar[t - 1][:, None], time, eps).mean(), "alpha_bar is indexed by t itself."),
+        (loss(1 - kept, time, eps).mean(), "The roots are swapped: sqrt(alpha_bar) is for x0."),
         (right.sum(), "That is the sum; the mean does not depend on the batch size."),
         (right.sum(1).mean(), "Sum over the numbers of a sample; take the mean over all numbers."),
     ):
@@ -109,6 +112,8 @@ def mean_from_noise(my_mean):
             x_t - beta / sigma * eps_hat,
             "The factor before the bracket is missing: 1 / sqrt(1 - beta_t).",
         ),
+        ((x_t - beta / sigma * eps_hat) * kept, "Going back, divide by sqrt(1 - beta_t)."),
+        ((x_t + beta / sigma * eps_hat) / kept, "The predicted noise is taken away, not added."),
     ):
         reject(got, wrong, why)
     right = (x_t - beta / sigma * eps_hat) / kept
@@ -131,12 +136,20 @@ def one_step_back(my_step):
         to_x0, to_x = b.sqrt() * (1 - ratio) / (1 - a), ratio.sqrt() * (1 - b) / (1 - a)
         std = ((1 - ratio) * (1 - b) / (1 - a)).sqrt()
         mean, right = to_x0 * x0_hat + to_x * x, to_x0 * x0_hat + to_x * x + std * z
-        reject_if(
-            before == 0 and not torch.allclose(got, mean),
-            "The last step, to before = 0, must add no noise: the image would keep it for good.",
-        )
         if before == 0:
+            expect(
+                got,
+                mean,
+                "The last step, to before = 0, must be x0_hat, without noise: the image would "
+                "keep it for good.",
+            )
             continue
+        if before < now - 1:
+            near = alpha_bar[now - 1]
+            one = a / near
+            neighbour = (near.sqrt() * (1 - one) * x0_hat + one.sqrt() * (1 - near) * x) / (1 - a)
+            neighbour = neighbour + ((1 - one) * (1 - near) / (1 - a)).sqrt() * z
+            reject(got, neighbour, "You went to now - 1; the step should lead to the time before.")
         for wrong, why in (
             (mean, "No noise was added; before the last step it is needed, or variety is lost."),
             (mean + std**2 * z, "You multiplied z by the variance; it takes the root of it."),
@@ -162,14 +175,16 @@ def one_step_back(my_step):
 @exercise(5, "An alarm for copies", level="code", minutes=15)
 def alarm_for_copies(my_alarm):
     train, unseen, honest = draw(211, 5), draw(101, 5, seed=1), draw(97, 5, seed=2)
-    crowd = honest.clone()
-    crowd[:12] = train[:12] + 1e-3 * draw(12, 5, seed=3)  # one in eight is a near copy
+    honest[-6:] = train[:6] + torch.tensor([0.5, 0, 0, 0, 0])  # near, but not below the limit
+    crowd = 1.3 * honest  # on the average farther from the training set than honest ones are
+    crowd[:8] = train[:8] + 1e-3 * draw(8, 5, seed=3)  # one in twelve is a near copy
+    one_copy = train[:1].repeat(97, 1)
     one_point = train[:1].repeat(97, 1) + 2.5  # far from the training set, near one another
     rings = [
         bool(call(my_alarm, x, train, unseen))
-        for x in (crowd, honest, train[:89].clone(), one_point)
+        for x in (crowd, honest, train[:89].clone(), one_copy, one_point)
     ]
-    in_crowd, in_honest, in_copies, in_one_point = rings
+    in_crowd, in_honest, in_copies, in_one_copy, in_one_point = rings
     reject_if(
         all(rings), "It rings always. Compare with a limit taken from the unseen points' distances."
     )
@@ -183,12 +198,21 @@ def alarm_for_copies(my_alarm):
     )
     reject_if(not in_copies, "It stays silent although every sample is a training point.")
     reject_if(
-        not in_crowd,
-        "It misses twelve near copies among 97 samples. A mean hides them, and so does looking "
-        "for distances of exactly 0: count the samples below the limit.",
+        not in_one_copy,
+        "It misses 97 copies of one and the same training point. Each sample needs a distance "
+        "of its own: the minimum over the training points, dim=1 of cdist(samples, train).",
     )
-    reject_if(in_honest, "It rings for honest samples: is the limit the 1 % quantile?")
-    return "It hears twelve near copies among 97 samples, which a mean distance would have missed."
+    reject_if(
+        in_honest,
+        "It rings for honest samples: is the limit the 1 % quantile of the unseen points' "
+        "distances, and must more than 5 % of the samples lie below it?",
+    )
+    reject_if(
+        not in_crowd,
+        "It misses eight near copies among 97 samples. A mean hides them, and so does looking "
+        "for distances of exactly 0: count the samples below the limit, more than 5 % ring.",
+    )
+    return "It hears eight near copies among 97 samples, which a mean distance would have missed."
 
 
 @exercise(6, "Fewer steps", level="explore", minutes=20)
@@ -218,7 +242,8 @@ def fewer_steps(my_distances):
     reject_if(
         ten > four, "Ten calls should do better than four: start each run from the same seed."
     )
+    early = "most of it early" if four - ten > ten - many else "much of it late"
     return (
-        f"From 4 to 25 calls the distance falls by {four - many:.1f}; most of it early. "
+        f"From 4 to 25 calls the distance falls by {four - many:.1f}; {early}. "
         "Samplers that need fewer calls are the subject of a later chapter."
     )
