@@ -18,6 +18,7 @@ from training import run
 from attnoise.data import LETTERS, PHONES, load_pronunciations
 from attnoise.data.pronunciation import SHA256
 from attnoise.lab.checkpoints import FOLDER, save_checkpoint
+from attnoise.lab.letter_rules import LetterRules
 from attnoise.lab.text_metrics import pronunciation_errors
 from attnoise.lab.training import EMA
 from attnoise.transformers import (
@@ -98,6 +99,26 @@ def score(model: EncoderDecoder, entries, beams: int = 1) -> dict:
     }
 
 
+def yardsticks(held_out) -> dict:
+    """Return the error rates of counted rules, and of the floor: each letter by itself."""
+    some = load_pronunciations("train")[::5]
+    rules = LetterRules([e.word for e in some], [e.pronunciations[0] for e in some])
+
+    def alone(word):
+        return [phone for c in word for phone in rules.rules.get(((0, 0), "", c, ""), ())]
+
+    found = {}
+    for name, say in (("baseline_counted_rules", rules.speak), ("floor_letter_by_letter", alone)):
+        errors = pronunciation_errors(
+            [say(e.word) for e in held_out], [e.pronunciations for e in held_out]
+        )
+        found[name] = {
+            "phoneme_error_rate": round(errors.phones, 4),
+            "word_error_rate": [round(x, 4) for x in errors.words],
+        }
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=7000)
@@ -146,6 +167,7 @@ def main() -> None:
         "test_words": len(held_out),
         "result_greedy": score(model, held_out),
         f"result_beam_{BEAMS}": score(model, held_out, BEAMS),
+        **yardsticks(held_out),
     }
     save_checkpoint(options.out, model, card, half=True)
     print(f"wrote {options.out}.safetensors and its card", file=sys.stderr)
