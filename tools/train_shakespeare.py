@@ -16,7 +16,11 @@ from training import run
 from attnoise.data import load_shakespeare
 from attnoise.data.shakespeare import SHA256
 from attnoise.lab.checkpoints import FOLDER, save_checkpoint
-from attnoise.lab.text_metrics import bits_per_character, compressed_bits_per_character
+from attnoise.lab.text_metrics import (
+    bits_per_character,
+    compressed_bits_per_character,
+    unigram_bits_per_character,
+)
 from attnoise.lab.training import EMA
 from attnoise.transformers import (
     GPT,
@@ -85,6 +89,7 @@ def main() -> None:
         "torch": torch.__version__,
         "test_characters": len(held_out),
         "result_bits_per_character": bits(model, tokenizer, held_out),
+        "floor_bits_per_character": round(unigram_bits_per_character(text, held_out), 3),
         "baselines_bits_per_character": {
             name: round(value, 3) for name, value in compressed_bits_per_character(held_out).items()
         },

@@ -26,8 +26,9 @@ def test_updates_are_nearly_orthogonal(rows, cols, seed):
     assert values[strong].min() > 0.6
 
 
-def test_directions_are_kept():
-    u, _, v = torch.linalg.svd(draw(7, 11), full_matrices=False)
+@pytest.mark.parametrize("shape", [(7, 11), (11, 7)])
+def test_directions_are_kept(shape):
+    u, _, v = torch.linalg.svd(draw(*shape), full_matrices=False)
     skewed = u @ torch.diag(torch.linspace(1, 3, 7)) @ v
     product = u.T @ orthogonalise(skewed) @ v.T
     off_diagonal = product - product.diag().diag()

@@ -12,6 +12,7 @@ from attnoise.lab.text_metrics import (
     compressed_bits_per_character,
     edit_distance,
     pronunciation_errors,
+    unigram_bits_per_character,
 )
 
 
@@ -25,6 +26,17 @@ def test_compressors_see_repetition():
     found = compressed_bits_per_character("abcdefgh" * 5000)
     assert set(found) == {"zlib", "xz", "bz2"}
     assert all(0 < value < 0.1 for value in found.values())
+
+
+def test_unigram_bits_by_hand():
+    # a: 3 + 1, b: 1 + 1 of six; with c: 0 + 1 of seven
+    assert unigram_bits_per_character("aaab", "a") == pytest.approx(math.log2(6 / 4))
+    expected = (math.log2(7 / 2) + math.log2(7)) / 2
+    assert unigram_bits_per_character("aaab", "bc") == pytest.approx(expected)
+
+
+def test_unigram_bits_of_its_own_text_are_its_entropy():
+    assert unigram_bits_per_character("abcd" * 9999, "dcba") == pytest.approx(2, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -56,3 +68,5 @@ def test_bad_input_is_named():
         pronunciation_errors([["A"]], [[("A",)]] * 2)
     with pytest.raises(DataError, match="text must not be empty"):
         compressed_bits_per_character("")
+    with pytest.raises(DataError, match="text must not be empty"):
+        unigram_bits_per_character("abc", "")

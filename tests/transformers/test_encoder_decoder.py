@@ -105,12 +105,15 @@ def test_sources_of_a_batch_do_not_mix():
 
 
 def test_nothing_follows_the_end():
-    model = make()
-    for written in (*greedy_decode(model, tokens(5, 5, vocab=11)),
-                    *beam_search(model, tokens(5, 5, vocab=11))[0]):  # fmt: skip
-        row = written.tolist()
-        if 2 in row:
-            assert set(row[row.index(2) + 1 :]) <= {0}
+    model, source = make(), tokens(29, 5, vocab=11)
+    model.head.weight.data[[0, 2]] = model.head.weight.data[[2, 0]]  # says end where it said pad
+    for written in (greedy_decode(model, source), beam_search(model, source, beams=3)[0]):
+        ended = 0
+        for row in written.tolist():
+            if 2 in row[:-2]:
+                ended += 1
+                assert set(row[row.index(2) + 1 :]) == {0}
+        assert ended >= 3
 
 
 @pytest.mark.bad_input

@@ -4,6 +4,7 @@ import bz2
 import lzma
 import math
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -41,6 +42,23 @@ def compressed_bits_per_character(text: str) -> dict[str, float]:
         "bz2": len(bz2.compress(content, 9)),
     }
     return {name: 8 * size / len(text) for name, size in sizes.items()}
+
+
+def unigram_bits_per_character(train_text: str, text: str) -> float:
+    """Return what a text costs when each character is guessed by how common it is: the floor.
+
+    Counts come from `train_text`, plus one for every character of either text, so that none is
+    impossible.
+
+    Raises:
+        DataError: The text is empty.
+    """
+    if not text:
+        raise DataError("text must not be empty: there is nothing to predict.")
+    counts = Counter(train_text)
+    alphabet = counts.keys() | set(text)
+    total = counts.total() + len(alphabet)
+    return sum(math.log2(total / (counts[character] + 1)) for character in text) / len(text)
 
 
 def edit_distance(ours: Sequence, theirs: Sequence) -> int:
