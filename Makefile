@@ -67,6 +67,7 @@ notebooks: $(INSTALLED)  ## run all chapters again, store and normalise their ou
 	$(ONE_THREAD) $(BIN)/python tools/notebooks.py execute
 
 students: $(INSTALLED)  ## make the student edition: notebooks and a website without solutions
+	@$(BIN)/python tools/vendor.py
 	$(BIN)/python tools/students.py --site
 
 checkpoints: $(INSTALLED)  ## train the shipped checkpoints again (this takes a while)
@@ -74,6 +75,8 @@ checkpoints: $(INSTALLED)  ## train the shipped checkpoints again (this takes a 
 	$(BIN)/python tools/train_pronunciation.py
 	$(BIN)/python tools/train_shakespeare.py
 	$(BIN)/python tools/train_bert.py
+	$(BIN)/python tools/train_vit.py
+	$(BIN)/python tools/export_onnx.py
 
 clean:  ## remove what was built; the environment stays
 	rm -rf _build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis code/*.egg-info
@@ -97,6 +100,7 @@ $(VENV)/.installed-bench: $(INSTALLED) requirements-bench.txt
 # Always from nothing: a warning stops the build, and an old page would hide one.
 $(SITE): $(INSTALLED) $(SITE_INPUTS)
 	@rm -rf _build/html _build/.doctrees _build/jupyter_execute
+	@$(BIN)/python tools/vendor.py
 	$(BIN)/jupyter-book build . -W --keep-going -q
 	@test -f _build/html/book/index.html || { echo "The build left no book/index.html."; exit 1; }
 	@touch $@

@@ -10,6 +10,7 @@ from attnoise.diffusion import cosine_schedule
 from attnoise.lab.explore import Control, explore
 from attnoise.lab.figures import (
     attention_query,
+    draw_digit,
     hero,
     posterior_mean,
     reverse_trajectory,
@@ -37,6 +38,15 @@ def posterior():
 @cache
 def rotary():
     return rotary_pair(torch.tensor([1.1, 0.4, 0.9, -0.3]), torch.tensor([0.6, 0.9, 1.0, 0.35]))
+
+
+@cache
+def drawing():
+    generator = torch.Generator().manual_seed(5)
+    images = 2 * torch.rand(3, 1, 28, 28, generator=generator) - 1
+    logits = 3 * torch.randn(3, 10, generator=generator)
+    sources = torch.rand(3, 49, generator=generator).softmax(dim=1)
+    return draw_digit(images, torch.tensor([7, 0, 3]), logits, sources)
 
 
 def trajectory_arrays():
@@ -85,6 +95,7 @@ ALL = {
     "attention_query": attention,
     "posterior_mean": posterior,
     "rotary_pair": rotary,
+    "draw_digit": drawing,
     "reverse_trajectory": trajectory,
     "hero": landing,
     "frames": frames,

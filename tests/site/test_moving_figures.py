@@ -5,7 +5,7 @@ import json
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from tests.lab.figure_examples import ALL, attention, frames, landing, posterior, rotary, trajectory
+from tests.lab.figure_examples import ALL, attention, drawing, frames, landing, posterior, rotary, trajectory
 
 pytestmark = pytest.mark.in_browser
 
@@ -19,6 +19,7 @@ LIVE = {
     "attention": attention,
     "posterior": posterior,
     "rotary": rotary,
+    "drawing": drawing,
     "trajectory": trajectory,
     "hero": landing,
 }

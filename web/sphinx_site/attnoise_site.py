@@ -2,7 +2,7 @@
 sized pictures, and a landing page that is a page and not a redirect.
 
 Sphinx loads it through `sphinx.local_extensions` in _config.yml. Four events do the work:
-the builder's start (MathJax), each document (colours in equations), each page (scripts, meta tags),
+the builder's start (MathJax, models), each document (colours in equations), each page (scripts, meta tags),
 and the end of the build (the finished html files).
 """
 
@@ -69,6 +69,19 @@ def copy_mathjax(app: Sphinx) -> None:
         (target / part).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (source / part).is_dir() else shutil.copyfile
         copy(source / part, target / part)
+
+
+def copy_models(app: Sphinx) -> None:
+    """Copy the models that pages run, and the runtime that `tools/vendor.py` has fetched.
+
+    No page loads them by itself: a figure does, when its reader asks for it.
+    """
+    if app.builder.format != "html":
+        return
+    web, static = Path(__file__).parents[1], Path(app.outdir) / "_static"
+    for source, target in (("models", "models"), ("vendor/dist", "vendor/ort")):
+        if (web / source).is_dir():
+            shutil.copytree(web / source, static / target, dirs_exist_ok=True)
 
 
 def trim_scripts(app, pagename, templatename, context, doctree) -> None:
@@ -214,6 +227,7 @@ def moved_to_top(text: str, folder: str) -> str:
 def setup(app: Sphinx) -> dict:
     """Connect the events; late on each page, early at the end of the build."""
     app.connect("builder-inited", copy_mathjax)
+    app.connect("builder-inited", copy_models)
     app.connect("doctree-read", colour_by_idea)
     app.connect("html-page-context", trim_scripts, priority=900)
     app.connect("html-page-context", describe, priority=901)

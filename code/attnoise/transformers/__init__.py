@@ -20,6 +20,7 @@ from .vit import (
     ViTConfig,
     attention_rollout,
     patchify,
+    roll_out,
     unpatchify,
 )
 
@@ -55,6 +56,7 @@ __all__ = [
     "next_token_loss",
     "patchify",
     "reshape_distribution",
+    "roll_out",
     "teacher_forcing_loss",
     "unpatchify",
 ]

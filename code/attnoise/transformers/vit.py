@@ -1,5 +1,6 @@
 """ViT: an image as a sentence of patches, read by the same blocks as any other sentence."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
@@ -142,26 +143,34 @@ class ViT(nn.Module):
         return self.head(x[:, 0] if self.config.pool == "class" else x.mean(dim=1))
 
 
-def attention_rollout(
-    model: ViT, images: Float[Tensor, "b c height width"]
-) -> Float[Tensor, "b n n"]:
-    """Follow attention through all blocks: how much of each patch reaches each token of the last.
+def roll_out(weights: Iterable[Float[Tensor, "b h n n"]]) -> Float[Tensor, "b n n"]:
+    """Follow attention through blocks: how much of each token reaches each token of the last.
 
     R = A_L ... A_1, A_l = (mean over heads of the weights + identity) / 2
 
     Half of every block's output is its input, by the residual stream; hence the identity. It
     shows where information could come from, not what was made of it.
 
+    Args:
+        weights: Of every block, the first block first.
+
     Source: Abnar & Zuidema 2020, section 3, arXiv:2005.00928.
     """
-    with torch.no_grad(), record_weights(model) as recorded:
-        model(images)
-    first, *later = (weights.mean(dim=1) for weights in recorded.values())  # each b n n
+    first, *later = (each.mean(dim=1) for each in weights)  # each b n n
     identity = torch.eye(first.shape[-1], device=first.device)
     flow = (first + identity) / 2
-    for weights in later:
-        flow = (weights + identity) / 2 @ flow
+    for each in later:
+        flow = (each + identity) / 2 @ flow
     return flow
+
+
+def attention_rollout(
+    model: ViT, images: Float[Tensor, "b c height width"]
+) -> Float[Tensor, "b n n"]:
+    """Run a model on images and `roll_out` its attention."""
+    with torch.no_grad(), record_weights(model) as recorded:
+        model(images)
+    return roll_out(recorded.values())
 
 
 class MaskedAutoencoder(nn.Module):

@@ -1,13 +1,16 @@
 """The book's own moving figures. Each builder takes numbers and returns a `MovingFigure`."""
 
 from .attention_query import attention_query
+from .draw_digit import draw_digit, mnist_like
 from .posterior_mean import posterior_mean
 from .reverse_trajectory import hero, reverse_trajectory, write_hero
 from .rotary_pair import rotary_pair
 
 __all__ = [
     "attention_query",
+    "draw_digit",
     "hero",
+    "mnist_like",
     "posterior_mean",
     "reverse_trajectory",
     "rotary_pair",

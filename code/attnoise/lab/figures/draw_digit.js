@@ -1,0 +1,211 @@
+// Draw a digit; the model on the page reads it. The arithmetic of the drawing is draw_digit.py's.
+const { labels, logits, sources, grid, model } = fig.data;
+const [side, box, pen] = [28, 20, 1.15];
+const recorded = fig.data.images.map((text) => Float32Array.from(atob(text), (c) => c.charCodeAt(0) / 127.5 - 1));
+const site = document.documentElement.dataset.content_root; // only the built website has one
+const canRun = site !== undefined;
+
+let strokes = []; // lines of [x, y] in pixels of the 28 by 28 image
+let answer = null; // what the model said of the drawing
+let note = "";
+let ticket = 0;
+const point = { x: side / 2, y: side / 2, down: false }; // the keyboard's pen
+
+// How dark each pixel is: 1 within the pen's reach, falling to 0 over one pixel.
+const spreadInk = (lines) => {
+  const nearest = new Float64Array(side * side).fill(Infinity);
+  for (const line of lines) {
+    const ends = line.length > 1 ? line.slice(1) : line;
+    ends.forEach(([bx, by], i) => {
+      const [ax, ay] = line[i];
+      const [dx, dy] = [bx - ax, by - ay];
+      const square = Math.max(dx * dx + dy * dy, 1e-12);
+      for (let k = 0; k < nearest.length; k += 1) {
+        const [ox, oy] = [(k % side) + 0.5 - ax, Math.floor(k / side) + 0.5 - ay];
+        const where = Math.min(1, Math.max(0, (ox * dx + oy * dy) / square));
+        nearest[k] = Math.min(nearest[k], Math.hypot(ox - where * dx, oy - where * dy));
+      }
+    });
+  }
+  return nearest.map((far) => Math.min(1, Math.max(0, pen + 0.5 - far)));
+};
+
+// The drawing as MNIST sets its digits: in a box of 20 pixels, centred by its mass.
+const mnistLike = (lines) => {
+  const points = lines.flat();
+  const [xs, ys] = [points.map((p) => p[0]), points.map((p) => p[1])];
+  const [low, high] = [[Math.min(...xs), Math.min(...ys)], [Math.max(...xs), Math.max(...ys)]];
+  const scale = (box - 2 * pen) / Math.max(high[0] - low[0], high[1] - low[1], box / 3);
+  const set = lines.map((line) => line.map((p) => p.map((v, i) => (v - (low[i] + high[i]) / 2) * scale + side / 2)));
+  const ink = spreadInk(set);
+  let [total, mx, my] = [0, 0, 0];
+  ink.forEach((v, k) => { total += v; mx += v * ((k % side) + 0.5); my += v * (Math.floor(k / side) + 0.5); });
+  const move = [side / 2 - mx / total, side / 2 - my / total];
+  return Float32Array.from(spreadInk(set.map((line) => line.map((p) => p.map((v, i) => v + move[i])))), (v) => 2 * v - 1);
+};
+
+const chosen = () => labels.indexOf(fig.values().digit);
+const seen = () => (strokes.length ? mnistLike(strokes) : recorded[chosen()]);
+
+let loading = null;
+const load = () => (loading ??= (async () => {
+  const base = new URL(`${site}_static/`, location.href);
+  const ort = await import(new URL("vendor/ort/ort.wasm.bundle.min.mjs", base));
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmPaths = { wasm: new URL("vendor/ort/ort-wasm-simd-threaded.wasm", base).href };
+  const session = await ort.InferenceSession.create(new URL(`models/${model}.onnx`, base).href, { executionProviders: ["wasm"] });
+  return { ort, session };
+})());
+
+// Let the model read what is shown; the first time, fetch it.
+const run = async () => {
+  ticket += 1;
+  const mine = ticket;
+  const image = seen();
+  if (!loading) { note = "Loading the model, once: 15 MB …"; refresh(); }
+  try {
+    const { ort, session } = await load();
+    const out = await session.run({ images: new ort.Tensor("float32", image, [1, 1, side, side]) });
+    if (mine !== ticket) return;
+    answer = { logits: [...out.logits.data], sources: [...out.sources.data] };
+    note = "";
+    root.dataset.ran = JSON.stringify({ ...answer, image: [...image], strokes });
+  } catch (error) {
+    loading = null; // the next stroke tries again
+    answer = null;
+    note = "The model could not be loaded here. The recorded digits still work: move the slider.";
+    root.dataset.failed = String(error);
+  }
+  refresh();
+};
+
+const clear = () => {
+  ticket += 1;
+  [strokes, answer, note] = [[], null, ""];
+  point.down = false;
+};
+const begin = (x, y) => {
+  ticket += 1;
+  [answer, note] = [null, "Lift the pen, and the model reads."];
+  strokes.push([[x, y]]);
+  refresh();
+};
+const go = (x, y) => {
+  const line = strokes[strokes.length - 1];
+  const [lastX, lastY] = line[line.length - 1];
+  if (Math.hypot(x - lastX, y - lastY) < 0.3) return;
+  line.push([x, y]);
+  refresh();
+};
+
+const addButton = (text, act) => {
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", className: "pan-fig-play", textContent: text });
+  button.addEventListener("click", act);
+  root.querySelector(".pan-fig-controls").append(button);
+};
+if (canRun) {
+  addButton("Run the model", run);
+  addButton("Clear", () => { clear(); refresh(); });
+}
+// A recorded digit takes the drawing's place, and is read anew once the model is here.
+inputs.forEach((input) => input.addEventListener("input", () => { clear(); if (loading) run(); }));
+
+// The place to draw lies over the svg: a mouse, a pen, a finger, or the keyboard.
+const addPad = (x, y, size) => {
+  const pad = document.createElement("div");
+  pad.setAttribute("role", "application");
+  pad.setAttribute("aria-label", "Place to draw. Arrow keys move the pen, space lowers and lifts it, Escape clears.");
+  pad.className = "pan-fig-pad";
+  pad.tabIndex = 0;
+  pad.style.cssText = `position: absolute; left: ${x}px; top: ${y}px; width: ${size}px; height: ${size}px; touch-action: none; cursor: crosshair`;
+  const place = (event) => {
+    const room = pad.getBoundingClientRect();
+    return [event.clientX - room.left, event.clientY - room.top].map((v) => Math.min(side, Math.max(0, (v / size) * side)));
+  };
+  pad.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
+    pad.setPointerCapture(event.pointerId);
+    begin(...place(event));
+  });
+  pad.addEventListener("pointermove", (event) => { if (pad.hasPointerCapture(event.pointerId)) go(...place(event)); });
+  for (const end of ["pointerup", "pointercancel"]) pad.addEventListener(end, () => { if (strokes.length) run(); });
+  pad.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (!step && event.key !== " " && event.key !== "Escape") return;
+    event.preventDefault();
+    if (step) {
+      [point.x, point.y] = [point.x + step[0], point.y + step[1]].map((v) => Math.min(side - 1, Math.max(1, v)));
+      if (point.down) go(point.x, point.y);
+    } else if (event.key === "Escape") {
+      clear();
+    } else {
+      point.down = !point.down;
+      if (point.down) begin(point.x, point.y);
+      else run();
+    }
+    refresh();
+  });
+  stage.append(pad);
+  return pad;
+};
+
+const square = (svg, x, y, size, count, colour) => {
+  const cell = size / count;
+  const look = (k) => ({ x: x + (k % count) * cell, y: y + Math.floor(k / count) * cell, width: cell + 0.3, height: cell + 0.3, fill: colour });
+  const cells = Array.from({ length: count * count }, (_, k) => fig.add(svg, "rect", { ...look(k), opacity: 0 }));
+  return (shares) => cells.forEach((rect, k) => rect.setAttribute("opacity", shares ? Math.min(1, Math.max(0, shares[k])).toFixed(3) : 0));
+};
+
+const bars = (svg, x, y, size, count) => {
+  const wide = size / count;
+  const columns = Array.from({ length: count }, (_, i) => {
+    fig.add(svg, "text", { x: x + (i + 0.5) * wide, y: y + size + 15, "text-anchor": "middle" }, i);
+    return fig.add(svg, "rect", { x: x + i * wide + 1.5, width: wide - 3, fill: "var(--fig-prediction)" });
+  });
+  return (p) => columns.forEach((column, i) => fig.put(column, { y: y + size * (1 - (p ? p[i] : 0)), height: size * (p ? p[i] : 0) }));
+};
+
+const readOut = (values) => {
+  const p = fig.softmax(values);
+  const order = p.map((_, i) => i).sort((i, j) => p[j] - p[i] || i - j);
+  const say = (i) => `${i} (${fig.number(100 * p[i], 0)} %)`;
+  return `${say(order[0])}, next ${say(order[1])}`;
+};
+
+fig.show((width) => {
+  const size = Math.min(220, (width - 26) / 2);
+  const left = (width - 2 * size - 24) / 2;
+  const [x, y] = [[left, left + size + 24], [24, size + 72]];
+  const svg = fig.svg(width, 2 * size + 94);
+  stage.style.position = "relative";
+  const names = [["draw here", 0, 0], ["what the model sees", 1, 0], ["where it looks", 0, 1], ["what it reads", 1, 1]];
+  for (const [name, i, j] of names) {
+    fig.add(svg, "rect", { x: x[i], y: y[j], width: size, height: size, fill: "none", stroke: "var(--fig-edge)" });
+    fig.add(svg, "text", { x: x[i], y: y[j] - 8 }, name);
+  }
+  const hint = fig.add(svg, "text", { x: x[0] + size / 2, y: y[0] + size / 2, "text-anchor": "middle" }, canRun ? "" : "on the website");
+  const lines = fig.add(svg, "path", { fill: "none", stroke: "var(--fig-ink)", "stroke-width": (2 * pen * size) / side, "stroke-linecap": "round", "stroke-linejoin": "round" });
+  const tip = fig.add(svg, "circle", { r: 4, fill: "none", stroke: "var(--fig-prediction)", "stroke-width": 2 });
+  const [image, map] = [square(svg, x[1], y[0], size, side, "var(--fig-ink)"), square(svg, x[0], y[1], size, grid, "var(--fig-value)")];
+  for (let i = 1; i < grid; i += 1) {
+    const at = (i * size) / grid;
+    fig.add(svg, "path", { d: `M${x[1] + at} ${y[0]}v${size}M${x[1]} ${y[0] + at}h${size}`, stroke: "var(--fig-rule)" });
+  }
+  const verdict = bars(svg, x[1], y[1], size, logits[0].length);
+  const pad = canRun ? addPad(x[0], y[0], size) : null;
+  return ({ digit }) => {
+    const at = labels.indexOf(digit);
+    const found = strokes.length ? answer : { logits: logits[at], sources: sources[at] };
+    const pixels = ([px, py]) => `${(x[0] + (px * size) / side).toFixed(1)} ${(y[0] + (py * size) / side).toFixed(1)}`;
+    lines.setAttribute("d", strokes.map((line) => `M${pixels(line[0])}L${line.map(pixels).join("L")}`).join(""));
+    hint.setAttribute("opacity", strokes.length ? 0 : 1);
+    const here = pad && document.activeElement === pad;
+    fig.put(tip, { cx: x[0] + (point.x * size) / side, cy: y[0] + (point.y * size) / side, opacity: here && pad.matches(":focus-visible") ? 1 : 0 });
+    image([...seen()].map((v) => (v + 1) / 2));
+    map(found && found.sources.map((share) => (share * grid * grid - 0.5) / 1.5));
+    verdict(found && fig.softmax(found.logits));
+    const said = found && (strokes.length ? `Your drawing: the model reads ${readOut(found.logits)}.` : `Test digit ${digit}: the model reads ${readOut(found.logits)}.`);
+    return { sentence: note || said || "", numbers: strokes.length || !found ? {} : found };
+  };
+});

