@@ -33,6 +33,19 @@ def half_lost(x, attend, mlp, norm_1, norm_2):
     return x + mlp(norm_2(x + attend(norm_1(x))))
 
 
+def first_norm_missing(second):
+    def mine(x, attend, mlp, norm_1, norm_2):
+        x = x + attend(x)
+        return x + mlp(norm_2(x) if second else x)
+
+    return mine
+
+
+def normed_answers(x, attend, mlp, norm_1, norm_2):
+    x = x + norm_1(attend(x))
+    return x + norm_2(mlp(x))
+
+
 def second_norm_missing(x, attend, mlp, norm_1, norm_2):
     x = x + attend(norm_1(x))
     return x + mlp(x)
@@ -52,6 +65,10 @@ WRONG = {
         (rms(inside=False), "under the root"),
         (rms(eps_counts=False), "ignores eps"),
         (rms(mean=False), "sum of squares"),
+        (
+            lambda x, g, eps=1e-5: rms()(x, g, eps) * rms()(x, torch.ones(5), eps) / x,
+            "mean square;",
+        ),
         (rms(dims=(0, 1, 2)), "whole batch"),
         (rms(centre=True), "layer norm"),
     ],
@@ -60,6 +77,10 @@ WRONG = {
         (lambda x, a, m, n1, n2: m(n2(a(n1(x)))), "plus signs are missing"),
         (lambda x, a, m, n1, n2: x + a(n1(x)) + m(n2(x)), "old stream"),
         (second_norm_missing, "second norm is missing"),
+        (first_norm_missing(second=True), "first norm is missing"),
+        (first_norm_missing(second=False), "Both norms"),
+        (lambda x, a, m, n1, n2: m(n2(x + a(n1(x)))), "second plus sign"),
+        (normed_answers, "normalised the answers"),
         (half_lost, "attention added is lost"),
         (replaced, "replaced the stream"),
     ],
@@ -68,6 +89,7 @@ WRONG = {
         (lambda d: 12 * d * d + 9 * d, "two norms are missing"),
         (lambda d: 12 * d * d + 11 * d, "two norms, with"),
         (lambda d: 12 * d * d + 4 * d, "biases are missing: 4 d"),
+        (lambda d: 12 * d * d + 8 * d, "biases of the MLP"),
         (lambda d: 11 * d * d + 12 * d, "four matrices"),
         (lambda d: 8 * d * d, "MLP 8 d"),
     ],

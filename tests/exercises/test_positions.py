@@ -35,7 +35,8 @@ WRONG = {
         ((-0.42, 0.91, 0.98, 0.20), "Sine comes first"),
         ((0.91, 0.20, -0.42, 0.98), "alternate"),
         ((0.035, 0.999, 0.003, 1.0), "radians"),
-        ((0.91, -0.42, 0.02, 1.0), "2 times 0.1"),
+        ((0.91, -0.42, 0.02, 1.0), "base 10,000"),
+        ((0.84, 0.54, 0.10, 1.0), "2 times 0.1"),
         ((0.91, -0.42), "four numbers"),
     ],
     "rotate_pairs": [
@@ -44,6 +45,7 @@ WRONG = {
         (halves, "half layout"),
         (lambda x, start=0: turned(x, start, step=1).flatten(-2), "fall too slowly"),
         (lambda x, start=0: turned(x).flatten(-2), "ignores `start`"),
+        (lambda x, start=0: turned(x, start + 1).flatten(-2), "from 1"),
         (lambda x, start=0: x, "turns by p times"),
     ],
     "relative_score": [
@@ -51,15 +53,19 @@ WRONG = {
         (score(together=True), "added the positions"),
         (lambda q, k, n, m, omega: q @ k, "without any rotation"),
         (score(sine=False), "sine term is missing"),
+        (lambda q, k, n, m, omega: score()(q, k, n, m, 1.0), "frequency is missing"),
     ],
     "alibi_bias": [
         (bias(sign=1.0), "rewards distance"),
         (bias(first=0), "first n positions"),
         (bias(signed=True), "never negative"),
+        (lambda slopes, n, m: bias()(slopes, n, m).tril(m - n), "Later keys"),
+        (lambda slopes, n, m: bias()(torch.ones(3), n, m), "slopes are missing"),
     ],
     "interpolation": [
         ((4.0, 4.0), "squeezed"),
         ((0.25, 0.25), "a quarter"),
+        ((0.25, 0.75), "what is lost"),
         ((0.25, 2.0), "Neighbours were omega apart"),
     ],
 }

@@ -36,6 +36,7 @@ def rms_norm(my_rms_norm):
         gain * x / (x.square().sum(dim=-1, keepdim=True) + eps).sqrt(),
         "You took the sum of squares; the mean keeps the size the same at any width.",
     )
+    reject(got, gain * x / (square + eps), "You divided by the mean square; its root is asked for.")
     whole = x.square().mean()
     reject(
         got,
@@ -65,30 +66,25 @@ def pre_norm_block(my_block):
     def norm_2(y):
         return 2 * y / (2 + y.norm(dim=-1, keepdim=True))
 
-    got = call(my_block, x, attend, mlp, norm_1, norm_2)
-    middle = x + attend(norm_1(x))
+    middle, bare, outside = x + attend(norm_1(x)), x + attend(x), x + norm_1(attend(x))
     right = middle + mlp(norm_2(middle))
-    post = norm_1(x + attend(x))
-    reject(got, norm_2(post + mlp(post)), "That is post-norm: the norm stands before each half.")
-    silent = attend(norm_1(x))
-    reject(got, mlp(norm_2(silent)), "The plus signs are missing: each half adds to the stream.")
-    reject(
-        got,
-        middle + mlp(norm_2(x)),
-        "The MLP reads the old stream: let it see what attention added.",
+    post, start = norm_1(bare), norm_1(x)
+    replaced = norm_2(start + attend(start))
+    mistakes = (
+        (norm_2(post + mlp(post)), "That is post-norm: the norm stands before each half."),
+        (mlp(norm_2(attend(norm_1(x)))), "The plus signs are missing: each half adds."),
+        (middle + mlp(norm_2(x)), "The MLP reads the old stream: let it see what attention added."),
+        (bare + mlp(norm_2(bare)), "The first norm is missing."),
+        (middle + mlp(middle), "The second norm is missing."),
+        (bare + mlp(bare), "Both norms are missing: each half reads a normalised stream."),
+        (mlp(norm_2(middle)), "The second plus sign is missing: the MLP adds, too."),
+        (x + mlp(norm_2(middle)), "What attention added is lost: add to the new stream."),
+        (outside + norm_2(mlp(outside)), "You normalised the answers, not what goes into a half."),
+        (replaced + mlp(replaced), "You replaced the stream by its norm: only inputs get one."),
     )
-    reject(got, middle + mlp(middle), "The second norm is missing.")
-    reject(
-        got,
-        x + mlp(norm_2(middle)),
-        "What attention added is lost: the MLP adds to the new stream.",
-    )
-    start = norm_1(x)
-    start = start + attend(start)
-    start = norm_2(start)
-    reject(
-        got, start + mlp(start), "You replaced the stream by its norm: normalise only what goes in."
-    )
+    got = call(my_block, x, attend, mlp, norm_1, norm_2)
+    for wrong, why in mistakes:
+        reject(got, wrong, why)
     expect(got, right, "x = x + attend(norm_1(x)), then x = x + mlp(norm_2(x)).")
     return "Two lines, two plus signs: this is the whole block."
 
@@ -101,6 +97,7 @@ def count(my_count):
         reject(got, 12 * d * d + 9 * d, "The two norms are missing: a gain and a shift each.")
         reject(got, 12 * d * d + 11 * d, "There are two norms, with 2 d numbers each.")
         reject(got, 12 * d * d + 4 * d, "The biases are missing: 4 d in attention, 5 d in the MLP.")
+        reject(got, 12 * d * d + 8 * d, "The biases of the MLP are missing: 4 d, then d.")
         reject(
             got, 11 * d * d + 12 * d, "Attention has four matrices: query, key, value and output."
         )

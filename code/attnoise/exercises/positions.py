@@ -24,8 +24,11 @@ def row_of_sines(my_row):
         "The angles are in radians; your calculator was set to degrees.",
         tolerance=0.01,
     )
+    slower = torch.tensor([2.0, 2.0, 0.02, 0.02])
+    slower = torch.stack([right[0], right[1], slower[2].sin(), slower[3].cos()])
+    reject(my_row, slower, "That slow pair has the base 10,000; here it is 100.", tolerance=0.005)
     expect(my_row, right, "Take sine and cosine of 2 times 1, then of 2 times 0.1.", tolerance=0.01)
-    return "The fast hand has nearly gone half round; the slow one has hardly moved."
+    return "The fast hand has gone a third of its round; the slow one has hardly moved."
 
 
 def turned(x, start=0, sign=1.0, base=10_000.0, step=2):
@@ -62,6 +65,11 @@ def rotate_pairs(my_rotate):
         turned(x, step=1).flatten(-2),
         "The frequencies fall too slowly: the exponent is -2j / k, with j counting pairs.",
     )
+    reject(
+        got,
+        turned(x, start=1).flatten(-2),
+        "You count positions from 1: the first is `start`, and its angle is 0 if start is 0.",
+    )
     expect(got, right.flatten(-2), "At position p, pair j turns by p times 10000^(-2j / k).")
     later = call(my_rotate, x, 11)
     reject(later, right.flatten(-2), "Your function ignores `start`: positions begin there.")
@@ -96,6 +104,11 @@ def relative_score(my_score):
         u * torch.tensor(5 * omega).cos(),
         "The sine term is missing: it vanishes only if query and key point the same way.",
     )
+    reject(
+        got,
+        u * torch.tensor(5.0).cos() - w * torch.tensor(5.0).sin(),
+        "The frequency is missing: the angle is (m - n) times omega.",
+    )
     expect(got, value(2, 7), "The score is u cos(delta) - w sin(delta), delta = (m - n) omega.")
     expect(call(my_score, q, k, 13, 4, omega), value(13, 4), "It must hold for m < n as well.")
     return "One angle, (m - n) omega: the two positions themselves are gone."
@@ -120,6 +133,14 @@ def alibi_bias(my_bias):
         -slopes[:, None, None] * signed,
         "A distance is never negative: later keys would be rewarded. Take the absolute value.",
     )
+    reject(
+        got,
+        -slopes[:, None, None] * signed.clamp(min=0),
+        "Later keys are at a distance, too: a mask may hide them, but the bias is symmetric.",
+    )
+    reject(
+        got, -distance.expand(3, n, m), "The slopes are missing: each head has a rate of its own."
+    )
     expect(got, right, "Entry (h, i, j) is -slope_h times |m - n + i - j|.")
     return "Nearest is best, and each head has its own idea of near."
 
@@ -131,7 +152,8 @@ def interpolation(my_answer):
     reject(number, 4.0, "That stretches the positions; they must be squeezed into 0 to 24.")
     expect(number, 0.25, "Position 96 must get the angle that 24 had: 96 times the number is 24.")
     reject(factor, 0.25, "The angle becomes a quarter of what it was: it shrinks by a factor of 4.")
+    reject(factor, 0.75, "That is what is lost; as a factor f, new angle = old angle / f.")
     expect(factor, 4.0, "Neighbours were omega apart; now omega times the number.")
     return (
-        "All angles are familiar again, but neighbours are four times closer: hence the training."
+        "All angles are in the trained range; neighbours are four times closer: hence the training."
     )
