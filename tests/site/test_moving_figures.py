@@ -5,7 +5,16 @@ import json
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from tests.lab.figure_examples import ALL, attention, drawing, frames, landing, posterior, rotary, trajectory
+from tests.lab.figure_examples import (
+    ALL,
+    attention,
+    drawing,
+    frames,
+    landing,
+    posterior,
+    rotary,
+    trajectory,
+)
 
 pytestmark = pytest.mark.in_browser
 

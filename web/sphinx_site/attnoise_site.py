@@ -2,8 +2,8 @@
 sized pictures, and a landing page that is a page and not a redirect.
 
 Sphinx loads it through `sphinx.local_extensions` in _config.yml. Four events do the work:
-the builder's start (MathJax, models), each document (colours in equations), each page (scripts, meta tags),
-and the end of the build (the finished html files).
+the builder's start (MathJax, models), each document (colours in equations), each page (scripts,
+meta tags), and the end of the build (the finished html files).
 """
 
 import html
