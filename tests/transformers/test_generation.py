@@ -73,6 +73,18 @@ def test_equal_logits_keep_no_more_than_k():
     assert (reshape_distribution(torch.zeros(7), top_k=3) > 0).sum() == 3
 
 
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_no_step_tracks_gradients_and_the_caller_keeps_them(use_cache):
+    model, tracked = make(), []
+    model.register_forward_hook(lambda *call: tracked.append(call[-1].requires_grad))
+    steps = generate(
+        model, PROMPTS, torch.Generator().manual_seed(0), tokens=3, use_cache=use_cache
+    )
+    for _ in steps:
+        assert torch.is_grad_enabled()  # between two steps the caller may train
+    assert tracked == [False] * 3
+
+
 @pytest.mark.parametrize("options", [{}, {"window": 4}, {"kv_heads": 1}, {"positions": None}])
 def test_the_cache_changes_nothing_even_beyond_the_context(options):
     model = make(**options)

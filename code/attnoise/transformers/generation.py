@@ -74,7 +74,6 @@ def _keep_first(p: Tensor, keep: Tensor) -> Tensor:
     return p / p.sum(dim=-1, keepdim=True)
 
 
-@torch.no_grad()
 def generate(
     model: GPT,
     prompts: Sequence[Sequence[int]],
@@ -125,7 +124,8 @@ def _generate(model, prompts, generator, steps, stop, use_cache, knobs):
             text, padding = text[:, gone:], (padding - gone).clamp(min=0)
             caches, seen = (model.make_caches(len(text)) if use_cache else None), 0
         pad = padding if bool(padding.any()) else None
-        logits = model(text[:, seen:], padding=pad, caches=caches)[:, -1]
+        with torch.no_grad():  # around each step: a decorator would be gone before the first
+            logits = model(text[:, seen:], padding=pad, caches=caches)[:, -1]
         p = reshape_distribution(logits, **knobs)
         following = torch.multinomial(p, 1, generator=generator)[:, 0]
         following = torch.where(ended, text[:, -1], following)
