@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("attention", "digits")
+BENCHMARKS = ("attention", "digits", "gpt")
 
 
 def main() -> None:
