@@ -126,7 +126,7 @@ def test_network_is_seen_through_any_target(target):
         (lambda: IdealDenoiser(torch.zeros(0, 2), SCHEDULE), "holds 0 samples", DataError),
         (lambda: IdealDenoiser(draw(3, 2), SCHEDULE, torch.zeros(2)), "each of the 3", ShapeError),
         (lambda: IdealDenoiser(draw(3, 2), SCHEDULE)(draw(1, 5), torch.tensor([1])), "2 numbers per sample", ShapeError),
-        (lambda: IdealDenoiser(draw(3, 2), SCHEDULE)(draw(1, 2), torch.tensor([0])), "between 1 and T = 20", ConfigError),
+        (lambda: IdealDenoiser(draw(3, 2), SCHEDULE)(draw(1, 2), torch.tensor([0])), "above 0 and at most at T = 20", ConfigError),
         (lambda: IdealDenoiser(draw(3, 2), SCHEDULE)(draw(1, 2), torch.tensor([1]), torch.tensor([1])), "knows no labels", ConfigError),
         (lambda: GaussianDenoiser(draw(2), draw(3, 3), SCHEDULE), r"shape \(2, 2\) to fit", ShapeError),
         (lambda: GaussianDenoiser(draw(2), -torch.eye(2), SCHEDULE), "smallest one is -1", DataError),

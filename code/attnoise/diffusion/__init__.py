@@ -1,16 +1,22 @@
 """Part III of the book: adding noise, what to learn from it, and walking back."""
 
 from .denoisers import Denoiser, GaussianDenoiser, IdealDenoiser, NetworkDenoiser
+from .flow import LinearPath
+from .grids import spaced_timesteps, time_grid
 from .networks import DenoisingTransformer, DenoisingTransformerConfig, PointDenoiser, time_features
+from .ode import euler_sample, heun_sample, invert
 from .process import add_noise, forward_step, noise_like, posterior
-from .samplers import Step, ddpm_sample, last, spaced_timesteps
+from .samplers import Step, ddpm_sample, last
 from .schedules import (
+    Path,
     Schedule,
     cosine_schedule,
     linear_schedule,
     make_schedule,
     sigmoid_schedule,
+    zero_terminal,
 )
+from .solvers import ddim_sample, dpm_solver_sample, edm_sample
 from .targets import make_target, simple_loss, to_eps, to_x0
 
 __all__ = [
@@ -19,14 +25,22 @@ __all__ = [
     "DenoisingTransformerConfig",
     "GaussianDenoiser",
     "IdealDenoiser",
+    "LinearPath",
     "NetworkDenoiser",
+    "Path",
     "PointDenoiser",
     "Schedule",
     "Step",
     "add_noise",
     "cosine_schedule",
+    "ddim_sample",
     "ddpm_sample",
+    "dpm_solver_sample",
+    "edm_sample",
+    "euler_sample",
     "forward_step",
+    "heun_sample",
+    "invert",
     "last",
     "linear_schedule",
     "make_schedule",
@@ -37,6 +51,8 @@ __all__ = [
     "simple_loss",
     "spaced_timesteps",
     "time_features",
+    "time_grid",
     "to_eps",
     "to_x0",
+    "zero_terminal",
 ]

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from ..attention import attention
-from ..errors import ConfigError, DataError, ShapeError
+from ..errors import ConfigError, DataError, ShapeError, choose
 from .process import like
-from .schedules import Schedule
-from .targets import to_x0
+from .schedules import Path
+from .targets import TARGETS, to_x0
 
 
 @runtime_checkable
@@ -23,6 +23,20 @@ class Denoiser(Protocol):
     """Anything that guesses the clean sample, E[x0 | x_t] at best."""
 
     def __call__(self, x_t: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor: ...
+
+
+def noisy_levels(path: Path, t: Num[Tensor, " b"]) -> tuple[Tensor, Tensor]:
+    """Return alpha and sigma at times with noise.
+
+    Raises:
+        ConfigError: A time is 0, where nothing is left to guess, or lies beyond T.
+    """
+    if t.numel() and not 0 < float(t.min()) <= float(t.max()) <= path.T:
+        raise ConfigError(
+            f"t must lie above 0 and at most at T = {path.T}, but it ranges from "
+            f"{float(t.min()):g} to {float(t.max()):g}; t = 0 is data and t = T is noise."
+        )
+    return path.levels(t)
 
 
 class IdealDenoiser:
@@ -34,20 +48,30 @@ class IdealDenoiser:
     that all i share, which the softmax ignores. So the score is a dot product of the query
     (alpha x_t, alpha^2) / sigma^2 and the key (x_i, -|x_i|^2 / 2), and the values are the data.
 
+    With a std each sample is the centre of a round Gaussian blob, and the answer is the exact one
+    for that mixture: sigma^2 grows by alpha^2 std^2 in the weights, and the mean of the centres is
+    drawn towards x_t.
+
     Args:
         data: The data set; the leading axis counts its m samples.
-        schedule: The noise schedule.
+        schedule: The noise schedule, or another path to noise.
         labels: The class of each sample, for use with a label: then a boolean mask lets each
             query see its own class alone.
+        std: The size of the blobs, at least 0.
 
     Raises:
         DataError: The data hold NaN or infinity, or no sample.
         ShapeError: labels does not hold one class per sample.
+        ConfigError: std is below 0.
 
     Source: Karras et al. 2022, appendix B.3, arXiv:2206.00364, here for alpha below 1.
     """
 
-    def __init__(self, data: Float[Tensor, "m *axes"], schedule: Schedule, labels=None) -> None:
+    def __init__(
+        self, data: Float[Tensor, "m *axes"], schedule: Path, labels=None, *, std: float = 0.0
+    ) -> None:
+        if std < 0:
+            raise ConfigError(f"std must be at least 0, but it is {std}; 0 means points.")
         if not len(data) or not bool(torch.isfinite(data).all()):
             raise DataError(
                 "data must hold at least one sample and no NaN or infinity; "
@@ -58,7 +82,7 @@ class IdealDenoiser:
                 f"labels must hold one class for each of the {len(data)} samples, but its shape "
                 f"is {tuple(labels.shape)}."
             )
-        self.schedule, self.labels = schedule, labels
+        self.schedule, self.labels, self.std = schedule, labels, std
         self.value = data.flatten(1).double()  # m e; float64: near t = 0 the scores are huge
         half_square = self.value.square().sum(dim=1, keepdim=True) / 2
         self.key = torch.cat([self.value, -half_square], dim=1)  # m e+1
@@ -66,23 +90,27 @@ class IdealDenoiser:
     def __call__(
         self,
         x_t: Float[Tensor, "b *axes"],
-        t: Int[Tensor, " b"],
+        t: Num[Tensor, " b"],
         label: Int[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b *axes"]:
         """Return the mean of all clean samples that x_t may come from."""
-        return self._attend(x_t, t, label)[0].to(x_t.dtype).reshape(x_t.shape)
+        x0_hat = self._attend(x_t, t, label)[0]
+        if self.std:
+            alpha, sigma = (level[:, None] for level in self.schedule.levels(t))
+            gain = alpha * self.std**2 / (alpha**2 * self.std**2 + sigma**2)
+            x0_hat = x0_hat + gain * (x_t.flatten(1).double() - alpha * x0_hat)
+        return x0_hat.to(x_t.dtype).reshape(x_t.shape)
 
     def weights(
         self,
         x_t: Float[Tensor, "b *axes"],
-        t: Int[Tensor, " b"],
+        t: Num[Tensor, " b"],
         label: Int[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b m"]:
         """Return how likely x_t comes from each sample: the attention weights, float64."""
         return self._attend(x_t, t, label)[1]
 
     def _attend(self, x_t: Tensor, t: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
-        self.schedule.check_time(t, first=1)
         if x_t[0].numel() != self.value.shape[1]:
             raise ShapeError(
                 f"x_t must have {self.value.shape[1]} numbers per sample, as the data have, but "
@@ -93,9 +121,9 @@ class IdealDenoiser:
                 "label was given, but the denoiser knows no labels; "
                 "build it with IdealDenoiser(data, schedule, labels)."
             )
-        alpha_bar = self.schedule.alpha_bar.to(t.device)[t][:, None]  # b 1
-        scaled = torch.cat([alpha_bar.sqrt() * x_t.flatten(1).double(), alpha_bar], dim=1)
-        query = scaled / (1 - alpha_bar)  # b e+1
+        alpha, sigma = (level[:, None] for level in noisy_levels(self.schedule, t))  # b 1
+        scaled = torch.cat([alpha * x_t.flatten(1).double(), alpha**2], dim=1)
+        query = scaled / (sigma**2 + (alpha * self.std) ** 2)  # b e+1
         mask = None if label is None else label[:, None] == self.labels[None, :]  # b m
         output, weights = attention(
             query, self.key, self.value, mask, scale=1.0, return_weights=True
@@ -111,7 +139,7 @@ class GaussianDenoiser:
     Args:
         mean: Mean of the data.
         covariance: Covariance C of the data, symmetric, with no negative eigenvalue.
-        schedule: The noise schedule.
+        schedule: The noise schedule, or another path to noise.
 
     Raises:
         ShapeError: The covariance is not square or does not fit the mean.
@@ -121,7 +149,7 @@ class GaussianDenoiser:
     """
 
     def __init__(
-        self, mean: Float[Tensor, " e"], covariance: Float[Tensor, "e e"], schedule: Schedule
+        self, mean: Float[Tensor, " e"], covariance: Float[Tensor, "e e"], schedule: Path
     ) -> None:
         if covariance.shape != (len(mean), len(mean)):
             raise ShapeError(
@@ -139,14 +167,12 @@ class GaussianDenoiser:
         self.schedule = schedule
 
     def __call__(
-        self, x_t: Float[Tensor, "b *axes"], t: Int[Tensor, " b"], label: Tensor | None = None
+        self, x_t: Float[Tensor, "b *axes"], t: Num[Tensor, " b"], label: Tensor | None = None
     ) -> Float[Tensor, "b *axes"]:
         """Return the mean of x0 given x_t, exactly."""
-        self.schedule.check_time(t, first=1)
-        alpha_bar = self.schedule.alpha_bar.to(t.device)[t][:, None]  # b 1
-        alpha = alpha_bar.sqrt()
+        alpha, sigma = (level[:, None] for level in noisy_levels(self.schedule, t))  # b 1
         centred = (x_t.flatten(1).double() - alpha * self.mean) @ self.axes  # along each axis
-        gain = alpha * self.variances / (alpha_bar * self.variances + 1 - alpha_bar)
+        gain = alpha * self.variances / (alpha**2 * self.variances + sigma**2)
         x0_hat = self.mean + (gain * centred) @ self.axes.T
         return x0_hat.to(x_t.dtype).reshape(x_t.shape)
 
@@ -156,31 +182,40 @@ class NetworkDenoiser:
 
     Args:
         model: Called as model(x_t, t / T) or model(x_t, t / T, label).
-        schedule: The noise schedule that it was trained with.
-        target: What it predicts: "eps", "x0" or "v".
+        schedule: The noise schedule, or other path, that it was trained with.
+        target: What it predicts: "eps", "x0", "v" or "u".
         clip: Cut x0_hat off at -clip and clip; 1 for images, None for data without bounds.
+
+    Raises:
+        ConfigError: The target is unknown, or it is "eps" and the path ends in noise alone: then
+            eps says nothing about x0 there.
     """
 
     def __init__(
         self,
         model: Callable[..., Tensor],
-        schedule: Schedule,
+        schedule: Path,
         target: str = "eps",
         clip: float | None = None,
     ) -> None:
+        choose("target", target, TARGETS)
+        if target == "eps" and schedule.levels(torch.tensor(schedule.T))[0] == 0:
+            raise ConfigError(
+                "target must not be 'eps' on a path that ends in noise alone, where eps says "
+                "nothing about x0, but it is; predict 'x0', 'v' or 'u'."
+            )
         self.model, self.schedule, self.target, self.clip = model, schedule, target, clip
 
     @torch.no_grad()
     def __call__(
         self,
         x_t: Float[Tensor, "b *axes"],
-        t: Int[Tensor, " b"],
+        t: Num[Tensor, " b"],
         label: Int[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b *axes"]:
         """Return the network's guess of x0."""
-        self.schedule.check_time(t, first=1)
+        alpha, sigma = (like(level, x_t) for level in noisy_levels(self.schedule, t))
         condition = () if label is None else (label,)
-        output = self.model(x_t, t / self.schedule.T, *condition)
-        alpha, sigma = like(self.schedule.alpha(t), x_t), like(self.schedule.sigma(t), x_t)
+        output = self.model(x_t, (t / self.schedule.T).to(x_t.dtype), *condition)
         x0_hat = to_x0(self.target, output, x_t, alpha, sigma)
         return x0_hat if self.clip is None else x0_hat.clamp(-self.clip, self.clip)

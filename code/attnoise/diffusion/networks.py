@@ -76,9 +76,10 @@ class DenoisingTransformerConfig:
         depth: Number of blocks.
         heads: Attention heads; must divide d.
         classes: Number of labels; 0 for a model without labels.
+        null_class: Add one label more, `classes`, that means "no label": guidance needs it.
 
     Raises:
-        ConfigError: Sizes do not divide.
+        ConfigError: Sizes do not divide, or there is a null class but no other.
     """
 
     image_size: int = 8
@@ -88,6 +89,7 @@ class DenoisingTransformerConfig:
     depth: int = 4
     heads: int = 4
     classes: int = 10
+    null_class: bool = False
 
     def __post_init__(self) -> None:
         if self.patch < 1 or self.image_size % self.patch:
@@ -99,6 +101,8 @@ class DenoisingTransformerConfig:
             raise ConfigError(
                 f"d must be even and a multiple of heads, but d = {self.d}, heads = {self.heads}."
             )
+        if self.null_class and not self.classes:
+            raise ConfigError("null_class must be False if there are no classes, but it is True.")
 
 
 class DenoisingTransformer(nn.Module):
@@ -108,7 +112,7 @@ class DenoisingTransformer(nn.Module):
         config: Its shape.
 
     Source: Peebles & Xie 2022, arXiv:2212.09748.
-    Differs: learned positions instead of fixed sines, and no guidance yet (no null class).
+    Differs: learned positions instead of fixed sines.
     """
 
     def __init__(self, config: DenoisingTransformerConfig) -> None:
@@ -119,7 +123,8 @@ class DenoisingTransformer(nn.Module):
         self.read = nn.Linear(c * p * p, d)
         self.positions = nn.Parameter(0.02 * torch.randn(tokens, d))
         self.time = nn.Sequential(nn.Linear(d, d), nn.SiLU(), nn.Linear(d, d))
-        self.labels = nn.Embedding(config.classes, d) if config.classes else None
+        rows = config.classes + config.null_class
+        self.labels = nn.Embedding(rows, d) if config.classes else None
         self.blocks = nn.ModuleList(
             Block(BlockConfig(d=d, heads=config.heads, condition_width=d))
             for _ in range(config.depth)

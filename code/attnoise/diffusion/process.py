@@ -1,11 +1,11 @@
 """The forward process q: noise added step by step, at once, and undone when x0 is known."""
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from ..errors import ConfigError, ShapeError
-from .schedules import Schedule
+from .schedules import Path, Schedule
 
 
 def forward_step(
@@ -36,19 +36,19 @@ def forward_step(
 
 def add_noise(
     x0: Float[Tensor, "b *axes"],
-    t: Int[Tensor, " b"],
+    t: Num[Tensor, " b"],
     eps: Float[Tensor, "b *axes"],
-    schedule: Schedule,
+    schedule: Path,
 ) -> Float[Tensor, "b *axes"]:
     """Jump from clean samples to time t at once.
 
-    x_t = sqrt(alpha_bar_t) x0 + sqrt(1 - alpha_bar_t) eps
+    x_t = alpha(t) x0 + sigma(t) eps; in a `Schedule`, sqrt(alpha_bar_t) and sqrt(1 - alpha_bar_t)
 
     Args:
         x0: Clean samples.
         t: One time per sample, from 0 to T; t = 0 returns x0.
         eps: Standard normal noise of x0's shape.
-        schedule: The noise schedule.
+        schedule: The noise schedule, or another path to noise.
 
     Raises:
         ShapeError: eps or t does not fit x0.
@@ -66,7 +66,8 @@ def add_noise(
             f"eps must have the shape of x0, {tuple(x0.shape)}, but its shape is "
             f"{tuple(eps.shape)}; draw it with torch.randn(x0.shape, generator=generator)."
         )
-    return like(schedule.alpha(t), x0) * x0 + like(schedule.sigma(t), x0) * eps
+    alpha, sigma = (like(level, x0) for level in schedule.levels(t))
+    return alpha * x0 + sigma * eps
 
 
 def posterior(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..errors import ConfigError
 from .denoisers import Denoiser
+from .grids import check_timesteps
 from .process import noise_like, posterior
 from .schedules import Schedule
 
@@ -19,7 +20,7 @@ VARIANCES = ("small", "large")
 class Step(NamedTuple):
     """Where a sampler stands: the time, the samples there, and the guess that led there."""
 
-    t: int
+    t: float
     x: Tensor
     x0_hat: Tensor
 
@@ -87,28 +88,3 @@ def last(steps: Iterable[Step]) -> Tensor:
     if step is None:
         raise ConfigError("steps must hold at least one step, but the sampler yielded none.")
     return step.x
-
-
-def spaced_timesteps(T: int, steps: int) -> list[int]:
-    """Choose `steps` + 1 whole times, evenly spaced from T down to 0.
-
-    Raises:
-        ConfigError: steps lies outside [1, T].
-
-    >>> spaced_timesteps(10, 4)
-    [10, 8, 5, 2, 0]
-    """
-    if not 1 <= steps <= T:
-        raise ConfigError(f"steps must lie between 1 and T = {T}, but it is {steps}.")
-    return torch.linspace(T, 0, steps + 1, dtype=torch.float64).round().long().tolist()
-
-
-def check_timesteps(timesteps: Sequence[int], schedule: Schedule) -> None:
-    """Raise a ConfigError unless the timesteps fall strictly from T to 0."""
-    falls = all(a > b for a, b in pairwise(timesteps))
-    if len(timesteps) < 2 or timesteps[0] != schedule.T or timesteps[-1] != 0 or not falls:
-        raise ConfigError(
-            f"timesteps must fall from T = {schedule.T} to 0, but they are "
-            f"{list(timesteps[:3])} ... {list(timesteps[-3:])}; "
-            "spaced_timesteps(T, steps) makes a list that does."
-        )

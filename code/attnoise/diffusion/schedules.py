@@ -1,14 +1,30 @@
-"""Noise schedules: how much of the data is left after t of T steps."""
+"""Noise schedules: how much of the data is left after t of T steps, and at times in between."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from ..errors import ConfigError, choose
+
+
+@runtime_checkable
+class Path(Protocol):
+    """A way from data to noise, x_t = alpha(t) x0 + sigma(t) eps: all that a sampler must know."""
+
+    @property
+    def T(self) -> float | int:
+        """The time of noise; t = 0 is data."""
+
+    def levels(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Return alpha and sigma at each time, float64."""
+
+    def time_of(self, ratio: Tensor) -> Tensor:
+        """Return the time at which sigma / alpha is so large, float64."""
 
 
 @dataclass(frozen=True)
@@ -17,12 +33,15 @@ class Schedule:
 
     x_t = alpha(t) x0 + sigma(t) eps, with alpha^2 = alpha_bar and alpha^2 + sigma^2 = 1
 
+    Between two whole times alpha_bar is a straight line, so that solvers may stop anywhere.
+
     Args:
-        alpha_bar: T + 1 numbers, float64, that start at 1 and fall within (0, 1). Indexed by t.
+        alpha_bar: T + 1 numbers, float64, that start at 1 and fall; only the last may be 0.
+            Indexed by t.
         name: What plots and cards call it.
 
     Raises:
-        ConfigError: alpha_bar does not start at 1, does not fall, or leaves (0, 1].
+        ConfigError: alpha_bar does not start at 1, does not fall, or falls below 0.
 
     Source: Ho et al. 2020, equation 4, arXiv:2006.11239.
     """
@@ -38,10 +57,10 @@ class Schedule:
                 f"{tuple(alpha_bar.shape)} and dtype {alpha_bar.dtype}; "
                 "build it from betas with Schedule.from_beta."
             )
-        falls = bool((alpha_bar.diff() < 0).all()) and alpha_bar[-1] > 0
+        falls = bool((alpha_bar.diff() < 0).all()) and alpha_bar[-1] >= 0
         if alpha_bar[0] != 1 or not falls:
             raise ConfigError(
-                "alpha_bar must start at 1 and fall at every step without reaching 0, but it runs "
+                "alpha_bar must start at 1 and fall at every step, not below 0, but it runs "
                 f"from {alpha_bar[0]:.3g} to {alpha_bar[-1]:.3g}; t = 0 is clean data."
             )
 
@@ -73,15 +92,31 @@ class Schedule:
         ratio = self.alpha_bar[1:] / self.alpha_bar[:-1]
         return torch.cat([torch.zeros(1, dtype=torch.float64), 1 - ratio])
 
-    def alpha(self, t: Int[Tensor, "*b"]) -> Float[Tensor, "*b"]:
+    def levels(self, t: Num[Tensor, "*b"]) -> tuple[Float[Tensor, "*b"], Float[Tensor, "*b"]]:
+        """Return alpha and sigma at whole times and between them, float64.
+
+        Raises:
+            ConfigError: t lies outside [0, T].
+        """
+        alpha_bar = self._at(t)
+        return alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
+
+    def time_of(self, ratio: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
+        """Return the time at which sigma / alpha is so large, float64; at most T."""
+        wanted, falling = 1 / (1 + ratio.double().square()), self.alpha_bar.to(ratio.device)
+        after = torch.searchsorted(-falling, -wanted).clamp(1, self.T)
+        start, end = falling[after - 1], falling[after]
+        return (after - 1 + (start - wanted) / (start - end)).clamp(max=self.T)
+
+    def alpha(self, t: Num[Tensor, "*b"]) -> Float[Tensor, "*b"]:
         """Share of the clean sample in x_t: sqrt(alpha_bar_t), float32."""
-        return self._at(t).sqrt().float()
+        return self.levels(t)[0].float()
 
-    def sigma(self, t: Int[Tensor, "*b"]) -> Float[Tensor, "*b"]:
+    def sigma(self, t: Num[Tensor, "*b"]) -> Float[Tensor, "*b"]:
         """Noise level of x_t: sqrt(1 - alpha_bar_t), float32."""
-        return (1 - self._at(t)).sqrt().float()
+        return self.levels(t)[1].float()
 
-    def snr(self, t: Int[Tensor, "*b"]) -> Float[Tensor, "*b"]:
+    def snr(self, t: Num[Tensor, "*b"]) -> Float[Tensor, "*b"]:
         """Signal-to-noise ratio alpha^2 / sigma^2, float32; infinite at t = 0.
 
         Source: Kingma et al. 2021, equation 2, arXiv:2107.00630.
@@ -102,9 +137,23 @@ class Schedule:
                 f"to {int(t.max())}; t = 0 is data and t = T is noise."
             )
 
-    def _at(self, t: Int[Tensor, "*b"]) -> Float[Tensor, "*b"]:
-        self.check_time(t)
-        return self.alpha_bar.to(t.device)[t]
+    def _at(self, t: Num[Tensor, "*b"]) -> Float[Tensor, "*b"]:
+        alpha_bar = self.alpha_bar.to(t.device)
+        if not t.dtype.is_floating_point:
+            self.check_time(t)
+            return alpha_bar[t]
+        check_range(t, self.T)
+        before = t.floor().long().clamp(max=self.T - 1)
+        return torch.lerp(alpha_bar[before], alpha_bar[before + 1], t.double() - before)
+
+
+def check_range(t: Num[Tensor, "*b"], T: float | int) -> None:
+    """Raise a ConfigError unless all times lie between 0 and T."""
+    if t.numel() and not 0 <= float(t.min()) <= float(t.max()) <= T:
+        raise ConfigError(
+            f"t must lie between 0 and T = {T}, but it ranges from {float(t.min()):g} to "
+            f"{float(t.max()):g}; t = 0 is data and t = T is noise."
+        )
 
 
 def linear_schedule(
@@ -184,6 +233,21 @@ def sigmoid_schedule(
     alpha_bar = (curve[-1] - curve) / (curve[-1] - curve[0])
     ratio = alpha_bar[1:] / alpha_bar[:-1]
     return Schedule.from_beta((1 - ratio).clamp(max=0.999), "sigmoid")
+
+
+def zero_terminal(schedule: Schedule) -> Schedule:
+    """Stretch a schedule so that nothing of the data is left at its end.
+
+    alpha_t -> (alpha_t - alpha_T) / (1 - alpha_T)
+
+    A network that predicts the noise cannot say anything about x0 at T then: predict x0, v or the
+    flow's velocity.
+
+    Source: Lin et al. 2024, algorithm 1, arXiv:2305.08891.
+    """
+    alpha = schedule.alpha_bar.sqrt()
+    stretched = (alpha - alpha[-1]) / (1 - alpha[-1])
+    return Schedule(stretched.square(), f"{schedule.name}, to zero")
 
 
 SCHEDULES: dict[str, Callable[..., Schedule]] = {

@@ -1,4 +1,4 @@
-"""What a network may be asked to predict (eps, x0 or v), and how the answers convert and weigh."""
+"""What a network may be asked to predict (eps, x0, v or u), how the answers convert and weigh."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,8 @@ from .process import add_noise, like, noise_like
 from .schedules import Schedule
 
 # Each entry: the target from (x0, eps, alpha, sigma), and x0 from (output, x_t, alpha, sigma).
-# v: Salimans & Ho 2022, section 4, arXiv:2202.00512.
+# v: Salimans & Ho 2022, section 4, arXiv:2202.00512. u, the velocity of a flow in a straight line:
+# Liu et al. 2022, equation 1, arXiv:2209.03003. All hold for any alpha and sigma, not both 0.
 TARGETS: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
     "eps": (
         lambda x0, eps, alpha, sigma: eps,
@@ -23,7 +24,11 @@ TARGETS: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
     ),
     "v": (
         lambda x0, eps, alpha, sigma: alpha * eps - sigma * x0,
-        lambda output, x_t, alpha, sigma: alpha * x_t - sigma * output,
+        lambda output, x_t, alpha, sigma: (alpha * x_t - sigma * output) / (alpha**2 + sigma**2),
+    ),
+    "u": (
+        lambda x0, eps, alpha, sigma: eps - x0,
+        lambda output, x_t, alpha, sigma: (x_t - sigma * output) / (alpha + sigma),
     ),
 }
 
@@ -32,6 +37,7 @@ ERROR_PER_X0: dict[str, Callable[[Tensor], Tensor]] = {
     "eps": lambda snr: snr,
     "x0": torch.ones_like,
     "v": lambda snr: snr + 1,
+    "u": lambda snr: (snr.sqrt() + 1).square(),
 }
 
 # Weight of the squared error of x0 as a function of the signal-to-noise ratio.
@@ -40,6 +46,7 @@ WEIGHTINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "simple": lambda snr: snr,
     "x0": torch.ones_like,
     "v": lambda snr: snr + 1,
+    "u": lambda snr: (snr.sqrt() + 1).square(),
     "min_snr": lambda snr: snr.clamp(max=5.0),
 }
 
@@ -51,7 +58,9 @@ def make_target(
     alpha: Float[Tensor, "b *ones"],
     sigma: Float[Tensor, "b *ones"],
 ) -> Float[Tensor, "b *axes"]:
-    """Return what the network should have answered: eps, x0 or v = alpha eps - sigma x0.
+    """Return what the network should have answered.
+
+    eps;  x0;  v = alpha eps - sigma x0;  u = eps - x0
 
     Raises:
         ConfigError: The target is unknown; the message lists those that are known.
@@ -68,7 +77,8 @@ def to_x0(
 ) -> Float[Tensor, "b *axes"]:
     """Turn a network's answer into its guess of the clean sample.
 
-    eps: (x_t - sigma eps_hat) / alpha;  v: alpha x_t - sigma v_hat
+    eps: (x_t - sigma eps_hat) / alpha;  v: (alpha x_t - sigma v_hat) / (alpha^2 + sigma^2);
+    u: (x_t - sigma u_hat) / (alpha + sigma)
 
     Raises:
         ConfigError: The target is unknown; the message lists those that are known.
@@ -113,9 +123,10 @@ def simple_loss(
         schedule: The noise schedule; times are drawn evenly from 1 to T.
         generator: Where times and noise come from.
         label: One class per sample, or None.
-        target: What the network predicts: "eps", "x0" or "v".
+        target: What the network predicts: "eps", "x0", "v" or "u".
         weighting: "simple" weighs every time as plain eps-prediction does, whatever the target;
-            "x0" and "v" as plain x0- and v-prediction do; "min_snr" cuts the weight off at 5.
+            "x0", "v" and "u" as plain prediction of these does; "min_snr" cuts the weight of x0's
+            error off at 5.
 
     Raises:
         ConfigError: Target or weighting is unknown.
