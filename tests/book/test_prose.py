@@ -13,7 +13,14 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [
     page for page in sorted((ROOT / "book").rglob("*.md")) if ".ipynb_checkpoints" not in str(page)
 ]
-GUIDED = re.findall(r"^\| \[`([\w/]+\.py)`\]\(([^)]+)\) \| (\d+) \|", README, re.MULTILINE)
+ROWS = re.findall(r"^\| (\[`[\w/]+\.py`\][^|]+) \| ([\d, ]+) \|", README, re.MULTILINE)
+GUIDED = [  # a row holds one module or several, and as many numbers of lines
+    (*link, lines)
+    for links, numbers in ROWS
+    for link, lines in zip(
+        re.findall(r"\[`([\w/]+\.py)`\]\(([^)]+)\)", links), numbers.split(", "), strict=True
+    )
+]
 FOLDERS_OF_THE_BOOK = ("attention", "transformers", "diffusion", "data")
 ARXIV = re.compile(r"\b\d{4}\.\d{4,5}\b")
 

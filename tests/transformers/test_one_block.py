@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from attnoise.diffusion import DenoisingTransformer, DenoisingTransformerConfig
+from attnoise.diffusion import DenoisingTransformer, DenoisingTransformerConfig, UNet, UNetConfig
 from attnoise.transformers import (
     BERT,
     GPT,
@@ -24,11 +24,16 @@ MODELS = {
     "BERT": BERT(BERTConfig(vocab=5)),
     "ViT": ViT(ViTConfig()),
     "denoiser": DenoisingTransformer(DenoisingTransformerConfig()),
+    "U-Net": UNet(UNetConfig(depth=4)),
 }
 
 
 def stacks(model: nn.Module) -> list[nn.ModuleList]:
-    return [m for m in model.modules() if isinstance(m, nn.ModuleList)]
+    found = [m for n, m in model.named_modules() if isinstance(m, nn.ModuleList)]
+    of_convolutions = [
+        m for n in ("down", "shrink", "enlarge", "up") if (m := getattr(model, n, None))
+    ]
+    return [m for m in found if not any(m is other for other in of_convolutions)]
 
 
 def test_every_stack_holds_blocks_of_exactly_this_class():

@@ -5,10 +5,10 @@ from .flow import LinearPath
 from .grids import spaced_timesteps, time_grid
 from .networks import DenoisingTransformer, DenoisingTransformerConfig, PointDenoiser, time_features
 from .ode import euler_sample, heun_sample, invert
+from .paths import Path
 from .process import add_noise, forward_step, noise_like, posterior
 from .samplers import Step, ddpm_sample, last
 from .schedules import (
-    Path,
     Schedule,
     cosine_schedule,
     linear_schedule,
@@ -18,6 +18,7 @@ from .schedules import (
 )
 from .solvers import ddim_sample, dpm_solver_sample, edm_sample
 from .targets import make_target, simple_loss, to_eps, to_x0
+from .unet import UNet, UNetConfig
 
 __all__ = [
     "Denoiser",
@@ -31,6 +32,8 @@ __all__ = [
     "PointDenoiser",
     "Schedule",
     "Step",
+    "UNet",
+    "UNetConfig",
     "add_noise",
     "cosine_schedule",
     "ddim_sample",

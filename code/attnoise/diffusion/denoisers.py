@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ..attention import attention
 from ..errors import ConfigError, DataError, ShapeError, choose
+from .paths import Path
 from .process import like
-from .schedules import Path
 from .targets import TARGETS, to_x0
 
 

@@ -3,7 +3,7 @@
 from jaxtyping import Float, Num
 from torch import Tensor
 
-from .schedules import check_range
+from .paths import check_range
 
 
 class LinearPath:

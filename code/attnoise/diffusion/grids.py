@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError, choose
-from .schedules import Path, Schedule
+from .paths import Path
+from .schedules import Schedule
 
 
 def spaced_timesteps(T: int, steps: int) -> list[int]:

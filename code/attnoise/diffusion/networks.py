@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from einops import rearrange
@@ -62,6 +63,34 @@ class PointDenoiser(nn.Module):
         for layer in self.layers:
             x = x + layer(x + time)
         return self.write(x)
+
+
+@runtime_checkable
+class ImageConfig(Protocol):
+    """What every config of an image denoiser says."""
+
+    @property
+    def image_size(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def classes(self) -> int: ...
+
+
+def check_images(config: ImageConfig, x_t: Tensor, label: Tensor | None) -> None:
+    """Raise a ShapeError unless images and labels are those of the config's model."""
+    wanted = (config.channels, config.image_size, config.image_size)
+    if x_t.shape[1:] != wanted:
+        raise ShapeError(
+            f"x_t must have shape (batch, {', '.join(map(str, wanted))}), but its shape is "
+            f"{tuple(x_t.shape)}; the model was built for that size."
+        )
+    if (label is None) == bool(config.classes):
+        raise ShapeError(
+            f"label: the model has {config.classes} classes, but "
+            f"{'no label was' if label is None else 'a label was'} given; "
+            "pass one class per image exactly if the config has classes."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +179,7 @@ class DenoisingTransformer(nn.Module):
         Raises:
             ShapeError: The images have another size, or a label is missing or not asked for.
         """
-        self._check(x_t, label)
+        check_images(self.config, x_t, label)
         p = self.config.patch
         x = rearrange(x_t, "b c (i p) (j q) -> b (i j) (c p q)", p=p, q=p)  # b n cpp
         x = self.read(x) + self.positions  # b n d
@@ -162,18 +191,3 @@ class DenoisingTransformer(nn.Module):
         x = self.write(self.norm(x))  # b n cpp
         i = self.config.image_size // p
         return rearrange(x, "b (i j) (c p q) -> b c (i p) (j q)", i=i, p=p, q=p)
-
-    def _check(self, x_t: Tensor, label: Tensor | None) -> None:
-        config = self.config
-        wanted = (config.channels, config.image_size, config.image_size)
-        if x_t.shape[1:] != wanted:
-            raise ShapeError(
-                f"x_t must have shape (batch, {', '.join(map(str, wanted))}), but its shape is "
-                f"{tuple(x_t.shape)}; the model was built for that size."
-            )
-        if (label is None) == bool(config.classes):
-            raise ShapeError(
-                f"label: the model has {config.classes} classes, but "
-                f"{'no label was' if label is None else 'a label was'} given; "
-                "pass one class per image exactly if the config has classes."
-            )

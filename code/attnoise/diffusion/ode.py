@@ -17,8 +17,8 @@ from torch import Tensor
 from ..errors import ConfigError, choose
 from .denoisers import Denoiser
 from .grids import check_falling
+from .paths import Path
 from .samplers import Step
-from .schedules import Path
 
 
 class Clock(NamedTuple):

@@ -5,7 +5,8 @@ from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from ..errors import ConfigError, ShapeError
-from .schedules import Path, Schedule
+from .paths import Path
+from .schedules import Schedule
 
 
 def forward_step(

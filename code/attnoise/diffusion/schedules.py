@@ -3,28 +3,13 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from ..errors import ConfigError, choose
-
-
-@runtime_checkable
-class Path(Protocol):
-    """A way from data to noise, x_t = alpha(t) x0 + sigma(t) eps: all that a sampler must know."""
-
-    @property
-    def T(self) -> float | int:
-        """The time of noise; t = 0 is data."""
-
-    def levels(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Return alpha and sigma at each time, float64."""
-
-    def time_of(self, ratio: Tensor) -> Tensor:
-        """Return the time at which sigma / alpha is so large, float64."""
+from .paths import check_range
 
 
 @dataclass(frozen=True)
@@ -145,15 +130,6 @@ class Schedule:
         check_range(t, self.T)
         before = t.floor().long().clamp(max=self.T - 1)
         return torch.lerp(alpha_bar[before], alpha_bar[before + 1], t.double() - before)
-
-
-def check_range(t: Num[Tensor, "*b"], T: float | int) -> None:
-    """Raise a ConfigError unless all times lie between 0 and T."""
-    if t.numel() and not 0 <= float(t.min()) <= float(t.max()) <= T:
-        raise ConfigError(
-            f"t must lie between 0 and T = {T}, but it ranges from {float(t.min()):g} to "
-            f"{float(t.max()):g}; t = 0 is data and t = T is noise."
-        )
 
 
 def linear_schedule(

@@ -11,9 +11,9 @@ from ..errors import ConfigError
 from .denoisers import Denoiser
 from .grids import check_falling
 from .ode import Clock, Walk, choose_clock, ode_step
+from .paths import Path
 from .process import noise_like
 from .samplers import Step
-from .schedules import Path
 
 
 def ddim_sample(

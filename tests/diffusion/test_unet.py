@@ -1,0 +1,110 @@
+"""The U-Net: its blocks are the course's, its skips carry detail, conditions matter."""
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from attnoise.diffusion import UNet, UNetConfig
+from attnoise.errors import ConfigError, ShapeError
+from attnoise.transformers import Block
+
+SMALL = {"image_size": 12, "channels": 3, "patch": 1, "widths": (8, 16, 24), "depth": 2}
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def awake(**options):
+    """A small model whose zero-initialised parts are given weights, so that everything matters."""
+    torch.manual_seed(0)
+    model = UNet(UNetConfig(**{**SMALL, **options}))
+    for parameter in model.parameters():
+        if not parameter.any():
+            nn.init.normal_(parameter, std=0.2)
+    return model
+
+
+def call(model, x, seed=1):
+    t = torch.rand(len(x), generator=torch.Generator().manual_seed(seed))
+    return model(x, t, torch.arange(len(x)))
+
+
+def test_first_answer_is_zero():
+    assert not call(UNet(UNetConfig(**SMALL)), draw(5, 3, 12, 12)).any()
+
+
+def test_it_is_made_of_the_course_block_and_each_sample_is_alone():
+    model, x = awake(), draw(5, 3, 12, 12)
+    assert {type(block) for block in model.blocks} == {Block} and len(model.blocks) == 2
+    t, label = torch.rand(5), torch.arange(5)
+    alone = model(x[1:2], t[1:2], label[1:2])
+    assert_close(model(x, t, label)[1:2], alone, atol=1e-5, rtol=1e-4)
+
+
+def test_answer_depends_on_time_label_and_a_far_pixel():
+    model, x = awake(), draw(2, 3, 12, 12)
+    t, label = torch.tensor([0.2, 0.7]), torch.tensor([3, 8])
+    before = model(x, t, label)
+    assert before.shape == x.shape
+    assert not torch.allclose(model(x, t + 0.1, label), before)
+    assert not torch.allclose(model(x, t, label - 1), before)
+    x[:, :, 11, 11] += 3
+    assert (model(x, t, label) - before)[:, :, 0, 0].abs().min() > 1e-7
+
+
+def test_skips_carry_what_the_small_stages_have_lost():
+    model, x = awake(), draw(2, 3, 12, 12)
+    with_skips = call(model, x)
+    for stage in model.up:  # cut the half that comes through the skip
+        half = stage.conv_1.in_channels // 2
+        stage.conv_1.weight.data[:, half:] = 0
+        stage.skip.weight.data[:, half:] = 0
+    assert not torch.allclose(call(model, x), with_skips, atol=1e-3)
+
+
+def test_gradients_reach_every_parameter():
+    model = awake()
+    call(model, draw(3, 3, 12, 12)).square().sum().backward()
+    still = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert all("to_key.bias" in name for name in still), (
+        still
+    )  # a shift of all keys changes nothing
+
+
+def test_a_null_class_is_one_row_more():
+    model = awake(null_class=True, classes=4)
+    assert model.labels.num_embeddings == 5
+    x = draw(2, 3, 12, 12)
+    assert model(x, torch.rand(2), torch.full((2,), 4)).shape == x.shape
+
+
+def test_the_config_is_rebuilt_from_a_card():
+    assert UNetConfig(**{**SMALL, "widths": [8, 16, 24]}) == UNetConfig(**SMALL)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"image_size": 14}, "multiple of .* 4, but it is 14"),
+        ({"patch": 0}, "image_size must be a multiple"),
+        ({"widths": (8, 16, 20)}, "widths must be multiples of 8"),
+        ({"heads": 5}, "with 5 heads"),
+        ({"classes": 0, "null_class": True}, "null_class must be False"),
+    ],
+)
+def test_bad_configs_are_named(options, message):
+    with pytest.raises(ConfigError, match=message):
+        UNetConfig(**{**SMALL, **options})
+
+
+@pytest.mark.bad_input
+def test_bad_images_and_labels_are_named():
+    model = UNet(UNetConfig(**SMALL))
+    with pytest.raises(
+        ShapeError, match=r"\(batch, 3, 12, 12\), but its shape is \(2, 3, 12, 11\)"
+    ):
+        model(draw(2, 3, 12, 11), torch.rand(2), torch.arange(2))
+    with pytest.raises(ShapeError, match="no label was given"):
+        model(draw(2, 3, 12, 12), torch.rand(2))
