@@ -15,6 +15,7 @@ from attnoise.lab.figures import (
     posterior_mean,
     reverse_trajectory,
     rotary_pair,
+    solver_paths,
 )
 
 KEYS = torch.tensor([[1.5, 0.25], [0.2, 1.0], [-1.75, 1.0], [-1.0, -0.7], [0.85, -1.5]])
@@ -47,6 +48,12 @@ def drawing():
     logits = 3 * torch.randn(3, 10, generator=generator)
     sources = torch.rand(3, 49, generator=generator).softmax(dim=1)
     return draw_digit(images, torch.tensor([7, 0, 3]), logits, sources)
+
+
+@cache
+def solvers():
+    generator = torch.Generator().manual_seed(4)
+    return solver_paths(DATA[:3], 0.2, torch.randn(5, 2, generator=generator))
 
 
 def trajectory_arrays():
@@ -95,6 +102,7 @@ ALL = {
     "attention_query": attention,
     "posterior_mean": posterior,
     "rotary_pair": rotary,
+    "solver_paths": solvers,
     "draw_digit": drawing,
     "reverse_trajectory": trajectory,
     "hero": landing,

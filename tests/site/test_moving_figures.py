@@ -13,6 +13,7 @@ from tests.lab.figure_examples import (
     landing,
     posterior,
     rotary,
+    solvers,
     trajectory,
 )
 
@@ -28,6 +29,7 @@ LIVE = {
     "attention": attention,
     "posterior": posterior,
     "rotary": rotary,
+    "solvers": solvers,
     "drawing": drawing,
     "trajectory": trajectory,
     "hero": landing,

@@ -1,11 +1,13 @@
 """Part III of the book: adding noise, what to learn from it, and walking back."""
 
 from .denoisers import Denoiser, GaussianDenoiser, IdealDenoiser, NetworkDenoiser
+from .few_step import consistency_loss, consistency_sample
 from .flow import LinearPath
 from .grids import spaced_timesteps, time_grid
 from .networks import DenoisingTransformer, DenoisingTransformerConfig, PointDenoiser, time_features
 from .ode import euler_sample, heun_sample, invert
 from .paths import Path
+from .preconditioning import PreconditionedDenoiser, edm_loss
 from .process import add_noise, forward_step, noise_like, posterior
 from .samplers import Step, ddpm_sample, last
 from .schedules import (
@@ -30,15 +32,19 @@ __all__ = [
     "NetworkDenoiser",
     "Path",
     "PointDenoiser",
+    "PreconditionedDenoiser",
     "Schedule",
     "Step",
     "UNet",
     "UNetConfig",
     "add_noise",
+    "consistency_loss",
+    "consistency_sample",
     "cosine_schedule",
     "ddim_sample",
     "ddpm_sample",
     "dpm_solver_sample",
+    "edm_loss",
     "edm_sample",
     "euler_sample",
     "forward_step",

@@ -5,6 +5,7 @@ from .draw_digit import draw_digit, mnist_like
 from .posterior_mean import posterior_mean
 from .reverse_trajectory import hero, reverse_trajectory, write_hero
 from .rotary_pair import rotary_pair
+from .solver_paths import solver_paths
 
 __all__ = [
     "attention_query",
@@ -14,5 +15,6 @@ __all__ = [
     "posterior_mean",
     "reverse_trajectory",
     "rotary_pair",
+    "solver_paths",
     "write_hero",
 ]
