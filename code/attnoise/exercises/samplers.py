@@ -1,0 +1,223 @@
+"""Checks for the chapter `diffusion/samplers`."""
+
+from functools import cache
+from itertools import pairwise
+
+import torch
+
+from ..data import ring_of_gaussians
+from ..diffusion import IdealDenoiser, dpm_solver_sample, heun_sample, last, linear_schedule
+from ..errors import ConfigError
+from .mechanism import call, draw, exercise, expect, reject, reject_if
+
+STEPS, LIMIT = 8, 0.05
+
+
+@exercise(1, "A budget of calls", level="trace", minutes=5)
+def budget(my_steps):
+    reject(
+        my_steps, (21, 10, 21), "Heun's last step is Euler's: it calls once, and one call is left."
+    )
+    reject(my_steps, (21, 21, 21), "Heun looks twice in a step: at its start and at its end.")
+    reject(my_steps, (21, 11, 10), "DPM-Solver++ remembers its last guess; it does not call again.")
+    reject(my_steps, (21, 11, 11), "Order 2 does not mean two calls: what is remembered is free.")
+    reject(my_steps, (20, 11, 20), "Counting stops instead of steps: n + 1 stops make n steps.")
+    expect(my_steps, (21, 11, 21), "One call a step, but for Heun: 2 n - 1 calls for n steps.")
+    return "Same price, 21 calls: 21 small steps, or 11 that are looked at twice."
+
+
+@exercise(2, "Mix anew", level="code", minutes=10)
+def mix_anew(my_step):
+    x, x0_hat, z = draw(5, 3), draw(5, 3, seed=1), draw(5, 3, seed=2)
+    now, then, c = (0.6, 0.8), (0.9, 0.19**0.5), 0.2
+    (alpha, sigma), (alpha_s, sigma_s) = now, then
+    eps_hat = (x - alpha * x0_hat) / sigma
+    kept = (sigma_s**2 - c**2) ** 0.5
+    got = call(my_step, x, x0_hat, now, then, c, z)
+    reject(
+        got,
+        alpha_s * x0_hat + sigma_s * eps_hat + c * z,
+        "The fresh noise comes on top of all the old: together they have too much variance.",
+    )
+    reject(
+        got,
+        alpha_s * x0_hat + (sigma_s - c) * eps_hat + c * z,
+        "Variances add, not standard deviations: sigma_s^2 = kept^2 + c^2.",
+    )
+    reject(
+        got,
+        alpha_s * x0_hat + kept * z + c * eps_hat,
+        "Old and fresh noise have changed places: c is the size of the fresh one.",
+    )
+    reject(
+        got,
+        alpha_s * x0_hat + kept * (x - x0_hat) / sigma + c * z,
+        "x holds alpha times x0, not x0: subtract alpha * x0_hat.",
+    )
+    reject(
+        got,
+        alpha_s * x0_hat + kept * (x - alpha * x0_hat) + c * z,
+        "x - alpha x0_hat is the noise times sigma: divide by sigma.",
+    )
+    reject(
+        got,
+        alpha * x0_hat + (sigma**2 - c**2) ** 0.5 * eps_hat + c * z,
+        "You mixed for the level `now` again; the sample shall reach `then`.",
+    )
+    expect(got, alpha_s * x0_hat + kept * eps_hat + c * z, "Guess the noise, then mix for `then`.")
+    expect(
+        call(my_step, x, x0_hat, now, (1.0, 0.0), 0.0, z),
+        x0_hat,
+        "At the level (1, 0) nothing but the guess may be left.",
+    )
+    return "One formula: c = 0 is DDIM, c of the posterior's size is DDPM."
+
+
+def std_after(a: float, levels) -> float:
+    """Return the standard deviation of DDIM's samples for data N(0, a^2)."""
+    std = 1.0
+    for (alpha, sigma), (alpha_s, sigma_s) in pairwise(levels):
+        g = alpha * a**2 / (alpha**2 * a**2 + sigma**2)
+        std *= abs(alpha_s * g + sigma_s * (1 - alpha * g) / sigma)
+    return std
+
+
+LEVELS = [(0.1, 0.99**0.5), (0.6, 0.8), (0.9, 0.19**0.5), (1.0, 0.0)]
+
+
+@exercise(3, "What large steps do to a Gaussian", level="derive", minutes=20)
+def gaussian_std(my_std):
+    a = 0.5
+    got, right = float(call(my_std, a, LEVELS)), std_after(a, LEVELS)
+
+    def close(value):
+        return {"wrong": value, "tolerance": 1e-6}
+
+    reject(got, **close(right**2), why="That is the variance; its root is asked for.")
+    reject(got, **close(a), why="That is the data's own. Large steps miss it: follow each of them.")
+    reject(
+        got,
+        **close(std_after(a, [LEVELS[0], LEVELS[-1]])),
+        why="That is one step from first to last level; the levels between count, too.",
+    )
+    reject(
+        got,
+        **close(std_after(a, LEVELS[:-1])),
+        why="The last step, to (1, 0), is missing.",
+    )
+    reject(
+        got,
+        **close(std_after(a**0.5, LEVELS)),
+        why="a is a standard deviation: the data's variance in the gain is a squared.",
+    )
+    expect(got, right, "Each step multiplies by alpha_s g + sigma_s (1 - alpha g) / sigma.")
+    fine = [(float(torch.cos(v)), float(torch.sin(v))) for v in torch.linspace(1.56, 0.0, 400)]
+    expect(
+        float(call(my_std, a, fine)), std_after(a, fine), "Right for three steps, but not for 399."
+    )
+    return f"With three steps {right:.2f} instead of {a}; with 399 it is {std_after(a, fine):.3f}."
+
+
+@exercise(4, "Heun", level="code", minutes=20)
+def heun_step(my_heun):
+    centres, x = draw(3, 2, seed=4), draw(5, 2)
+    now, then = (0.6, 0.8), (0.8, 0.6)
+
+    def denoise(x, level):
+        alpha, sigma = level
+        weights = (-torch.cdist(x, alpha * centres).square() / (2 * sigma**2)).softmax(dim=1)
+        return weights @ centres
+
+    def velocity(x, level):
+        return (x - level[0] * denoise(x, level)) / level[1]
+
+    h = then[1] / then[0] - now[1] / now[0]
+    z, first = x / now[0], velocity(x, now)
+    trial = then[0] * (z + h * first)
+    second = velocity(trial, then)
+    got = call(my_heun, denoise, x, now, then)
+    reject(got, trial, "That is Euler's step. Look at its end, and take the mean of both.")
+    reject(
+        got,
+        then[0] * (z + h * second),
+        "You took the velocity at the end alone; the mean of start and end is asked for.",
+    )
+    reject(
+        got,
+        then[0] * (z + h * (first + second)),
+        "The two velocities were added: halve their sum.",
+    )
+    reject(
+        got,
+        z + h * (first + second) / 2,
+        "That is z, not x: multiply by alpha of the level `then`.",
+    )
+    reject(
+        got,
+        then[0] * (z + h * (first + velocity(trial, now)) / 2),
+        "The trial point lies at the level `then`, but the denoiser was told `now`.",
+    )
+    reject(
+        got,
+        then[0] * (z + h * (first + velocity(z + h * first, then)) / 2),
+        "The denoiser was shown z, not x: multiply the trial point by alpha first.",
+    )
+    reject(
+        got,
+        then[0] * (z - h * (first + second) / 2),
+        "The clock runs backwards here: h is the new reading less the old, and negative.",
+    )
+    expect(got, then[0] * (z + h * (first + second) / 2), "Mean of the velocities at both ends.")
+    return "Two looks a step, and an error that falls with the square of its size."
+
+
+@cache
+def _plane():
+    schedule, ring = linear_schedule(1000), ring_of_gaussians(8, std=0.2)
+    denoiser = IdealDenoiser(ring.centres.double(), schedule, std=ring.std)
+    generator = torch.Generator().manual_seed(3)
+    x = torch.randn(200, 2, generator=generator, dtype=torch.float64)
+    ratio = torch.logspace(4, -4, 1001, base=10, dtype=torch.float64).clamp(max=150)
+    fine = sorted({*schedule.time_of(ratio).tolist(), 1000.0}, reverse=True) + [0.0]
+    return denoiser, schedule, x, last(heun_sample(denoiser, x, schedule, timesteps=fine))
+
+
+def error_of(times) -> float:
+    """Return DPM-Solver++'s median distance from the exact end points, over 200 points.
+
+    Args:
+        times: Falling times from 1000 to 0.
+    """
+    denoiser, schedule, x, truth = _plane()
+    end = last(dpm_solver_sample(denoiser, x, schedule, timesteps=times))
+    return float((end - truth).norm(dim=1).median())
+
+
+@exercise(5, "Eight calls", level="explore", minutes=20)
+def eight_calls(my_times):
+    times = [float(t) for t in my_times]
+    reject_if(
+        len(times) != STEPS + 1,
+        f"Eight steps have nine stops, with 1000 and 0, but your list has {len(times)}.",
+    )
+    reject_if(times[0] != 1000 or times[-1] != 0, "The first stop is 1000, the last one is 0.")
+    try:
+        error = error_of(times)
+    except ConfigError as problem:
+        reject_if(True, f"The times must fall: {problem}")
+    upper = sum(t > 500 for t in times)
+    reject_if(
+        error >= LIMIT and upper >= 5,
+        f"The error is {error:.3f}. {upper} of your stops lie above 500, where hardly anything "
+        "happens: the points are noise there, whatever they will be.",
+    )
+    reject_if(
+        error >= LIMIT and sum(0 < t < 200 for t in times) >= 5,
+        f"The error is {error:.3f}. Most of your stops lie below 200; by then the points have "
+        "chosen their heaps, and what went wrong before cannot be mended.",
+    )
+    reject_if(
+        error >= LIMIT,
+        f"The error is {error:.3f}; below {LIMIT} is possible. Move one stop at a time.",
+    )
+    return f"{error:.3f} with eight calls: where you look counts as much as how often."
