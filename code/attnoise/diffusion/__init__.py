@@ -2,8 +2,18 @@
 
 from .denoisers import Denoiser, GaussianDenoiser, IdealDenoiser, NetworkDenoiser
 from .few_step import consistency_loss, consistency_sample
-from .flow import LinearPath
+from .flow import (
+    LinearPath,
+    flow_loss,
+    logit_normal_times,
+    pair_by_transport,
+    shift_times,
+    straightness,
+)
 from .grids import spaced_timesteps, time_grid
+from .guidance import GuidedDenoiser, drop_labels, without_label
+from .inpainting import inpaint
+from .likelihood import log_likelihood
 from .networks import DenoisingTransformer, DenoisingTransformerConfig, PointDenoiser, time_features
 from .ode import euler_sample, heun_sample, invert
 from .paths import Path
@@ -27,6 +37,7 @@ __all__ = [
     "DenoisingTransformer",
     "DenoisingTransformerConfig",
     "GaussianDenoiser",
+    "GuidedDenoiser",
     "IdealDenoiser",
     "LinearPath",
     "NetworkDenoiser",
@@ -44,24 +55,33 @@ __all__ = [
     "ddim_sample",
     "ddpm_sample",
     "dpm_solver_sample",
+    "drop_labels",
     "edm_loss",
     "edm_sample",
     "euler_sample",
+    "flow_loss",
     "forward_step",
     "heun_sample",
+    "inpaint",
     "invert",
     "last",
     "linear_schedule",
+    "log_likelihood",
+    "logit_normal_times",
     "make_schedule",
     "make_target",
     "noise_like",
+    "pair_by_transport",
     "posterior",
+    "shift_times",
     "sigmoid_schedule",
     "simple_loss",
     "spaced_timesteps",
+    "straightness",
     "time_features",
     "time_grid",
     "to_eps",
     "to_x0",
+    "without_label",
     "zero_terminal",
 ]

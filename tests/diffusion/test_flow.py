@@ -1,0 +1,132 @@
+"""Flows: the loss finds the velocity whatever is predicted, times and pairs are as they should be."""
+
+import math
+from itertools import permutations
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from attnoise.diffusion import (
+    GaussianDenoiser,
+    IdealDenoiser,
+    LinearPath,
+    Step,
+    euler_sample,
+    flow_loss,
+    logit_normal_times,
+    pair_by_transport,
+    shift_times,
+    straightness,
+    time_grid,
+)
+from attnoise.diffusion.flow import uniform_times
+from attnoise.errors import ConfigError, DataError
+
+PATH = LinearPath()
+
+
+def draw(*shape, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def test_the_path_is_straight():
+    alpha, sigma = PATH.levels(torch.tensor([0.0, 0.25, 1.0]))
+    assert_close(alpha, torch.tensor([1.0, 0.75, 0.0], dtype=torch.float64))
+    assert_close(alpha + sigma, torch.ones(3, dtype=torch.float64))
+    with pytest.raises(ConfigError, match="t must lie between 0 and T = 1.0, .* to 1.5"):
+        PATH.levels(torch.tensor([0.5, 1.5]))
+
+
+def test_logit_normal_times_have_a_normal_logit():
+    t = logit_normal_times(50_000, torch.Generator().manual_seed(0), mean=0.5, std=0.8)
+    assert t.logit().mean() == pytest.approx(0.5, abs=0.02)
+    assert t.logit().std() == pytest.approx(0.8, abs=0.02)
+    assert 0 < uniform_times(50_000, torch.Generator().manual_seed(0)).min()
+
+
+@pytest.mark.parametrize("shift", [0.3, 1.0, 3.0])
+def test_shifting_multiplies_the_ratio_of_noise_and_signal(shift):
+    t = torch.linspace(0, 0.99, 23, dtype=torch.float64)
+    moved = shift_times(t, shift)
+    assert_close(moved / (1 - moved), shift * t / (1 - t))
+    assert shift_times(torch.ones(1), shift) == 1
+
+
+@pytest.mark.parametrize("target", ["u", "v", "eps", "x0"])
+def test_every_target_has_the_same_loss_for_the_same_guess(target):
+    data, x0 = draw(7, 3), draw(7, 3)
+    ideal = IdealDenoiser(data, PATH)
+
+    def network(x_t, t):
+        x0_hat = ideal(x_t, t.double())
+        alpha, sigma = 1 - t[:, None], t[:, None]
+        eps_hat = (x_t - alpha * x0_hat) / sigma
+        return {"u": eps_hat - x0_hat, "v": alpha * eps_hat - sigma * x0_hat,
+                "eps": eps_hat, "x0": x0_hat}[target]  # fmt: skip
+
+    def loss(**options):
+        return flow_loss(network, x0, torch.Generator().manual_seed(1), target=target, **options)
+
+    def velocity(x_t, t):
+        return (x_t - ideal(x_t, t.double())) / t[:, None]
+
+    assert_close(
+        loss(), flow_loss(velocity, x0, torch.Generator().manual_seed(1)), rtol=1e-4, atol=0
+    )
+    assert loss(times="uniform") != loss()
+
+
+def test_least_loss_is_the_conditional_mean_of_the_velocity():
+    x0 = 0.5 * draw(40_000, 1)
+    exact = GaussianDenoiser(torch.zeros(1), torch.tensor([[0.25]]), PATH)
+
+    def bent(factor):
+        def network(x_t, t):
+            return factor * (x_t - exact(x_t, t.double())) / t[:, None]
+
+        return flow_loss(network, x0, torch.Generator().manual_seed(2), times="uniform").item()
+
+    assert bent(1.0) < min(bent(0.9), bent(1.1))
+
+
+def test_pairing_finds_the_cheapest_of_all_orders():
+    x0, eps = draw(5, 2), draw(5, 2, seed=1)
+    paired = pair_by_transport(x0, eps)
+    orders = torch.tensor([list(p) for p in permutations(range(5))])
+    costs = (x0[None] - eps[orders]).square().sum(dim=(1, 2))
+    assert_close((x0 - paired).square().sum(), costs.min())
+    assert_close(paired.sort(dim=0).values, eps.sort(dim=0).values)
+
+
+def test_given_noise_is_used():
+    x0, eps = draw(5, 2), draw(5, 2, seed=1)
+    truth = lambda x_t, t: eps - x0  # noqa: E731
+    assert flow_loss(truth, x0, torch.Generator().manual_seed(0), eps=eps) == 0
+
+
+def test_straightness_of_known_paths():
+    line = [Step(1 - i / 4, torch.tensor([[float(i), 0.0]]), torch.zeros(1, 2)) for i in range(5)]
+    assert straightness(line) == pytest.approx(1)
+    angles = torch.linspace(0, math.pi, 400)
+    arc = [Step(0.0, torch.stack([a.cos(), a.sin()])[None], torch.zeros(1, 2)) for a in angles]
+    assert straightness(arc) == pytest.approx(2 / math.pi, abs=1e-3)
+    single = IdealDenoiser(draw(1, 2), PATH)  # all paths lead straight to one point
+    steps = euler_sample(single, draw(9, 2), PATH, timesteps=time_grid(PATH, 30), clock="flow")
+    assert straightness(steps) == pytest.approx(1, abs=1e-4)
+
+
+def test_bad_input_is_named():
+    with pytest.raises(ConfigError, match="std must be above 0, but it is 0"):
+        logit_normal_times(3, std=0.0)
+    with pytest.raises(ConfigError, match="shift must be above 0, but it is -1"):
+        shift_times(torch.tensor([0.5]), -1.0)
+    with pytest.raises(ConfigError, match="target must be one of .* but it is 'w'"):
+        flow_loss(lambda x, t: x, draw(3, 2), target="w")
+    with pytest.raises(ConfigError, match="times must be one of 'logit_normal', 'uniform'"):
+        flow_loss(lambda x, t: x, draw(3, 2), times="even")
+    with pytest.raises(DataError, match="x0 must be finite"):
+        flow_loss(lambda x, t: x, draw(3, 2) * float("inf"))
+    with pytest.raises(ConfigError, match="at least 2 steps, but they hold 0"):
+        straightness([])

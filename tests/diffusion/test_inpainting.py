@@ -1,0 +1,111 @@
+"""Inpainting: the known part stays, the rest follows it, and resampling lets it follow better."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from attnoise.diffusion import (
+    GaussianDenoiser,
+    IdealDenoiser,
+    LinearPath,
+    cosine_schedule,
+    inpaint,
+    last,
+    time_grid,
+)
+from attnoise.errors import ConfigError, DataError, ShapeError
+
+SCHEDULE = cosine_schedule(50)
+PATHS = {"cosine": SCHEDULE, "flow": LinearPath()}
+MASK = torch.tensor([True, False])  # the first coordinate is known
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def correlated(path, rho=0.9):
+    covariance = torch.tensor([[1.0, rho], [rho, 1.0]])
+    return GaussianDenoiser(torch.zeros(2), covariance, path)
+
+
+@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize("resample", [1, 3])
+def test_the_known_part_is_exact_at_the_end_and_noised_on_the_way(name, resample):
+    path = PATHS[name]
+    known = torch.randn(4000, 2, generator=generator(1))
+    steps = list(
+        inpaint(correlated(path), known, MASK, path, generator(), timesteps=time_grid(path, 5),
+                resample=resample)
+    )  # fmt: skip
+    assert len(steps) == 4 * resample + 1
+    assert [step.t for step in steps[::resample]][-1] == steps[-1].t == 0
+    assert_close(steps[-1].x[:, 0], known[:, 0], atol=0, rtol=0)
+    assert (steps[-1].x[:, 1] - known[:, 1]).abs().mean() > 0.1  # the rest was not looked at
+    t = torch.tensor(steps[0].t, dtype=torch.float64)
+    alpha, sigma = (level.item() for level in path.levels(t))
+    left = steps[0].x[:, 0] - alpha * known[:, 0]
+    assert left.std().item() == pytest.approx(sigma, rel=0.05)
+    assert abs(torch.corrcoef(torch.stack([left, known[:, 0]]))[0, 1]) < 0.06
+
+
+def test_each_sample_may_have_a_mask_of_its_own():
+    known = torch.randn(5, 1, 2, 3, generator=generator(1))
+    mask = torch.rand(5, 1, 2, 3, generator=generator(2)) < 0.5
+    known[~mask] = torch.nan  # never read
+    denoiser = IdealDenoiser(torch.zeros(1, 1, 2, 3), SCHEDULE, std=1.0)
+    end = last(inpaint(denoiser, known, mask, SCHEDULE, generator(), timesteps=[50, 20, 0]))
+    assert_close(end[mask], known[mask], atol=0, rtol=0)
+    assert bool(torch.isfinite(end).all())
+
+
+def test_resampling_brings_the_rest_nearer_to_the_conditional_mean():
+    rho, first = 0.9, torch.full((6000,), 1.5)
+    known = torch.stack([first, torch.zeros(6000)], dim=1)
+
+    def found(resample):
+        walk = inpaint(correlated(SCHEDULE, rho), known, MASK, SCHEDULE, generator(),
+                       timesteps=time_grid(SCHEDULE, 25), resample=resample)  # fmt: skip
+        return last(walk)[:, 1]
+
+    right, plain, many = rho * 1.5, found(1), found(12)
+    assert plain.mean() < right - 0.05  # replacement alone falls short of the conditional mean
+    assert (many.mean() - right).abs() < 0.5 * (plain.mean() - right).abs()
+    spread = (1 - rho**2) ** 0.5
+    assert (many.std() - spread).abs() < (plain.std() - spread).abs()
+
+
+def test_one_generator_gives_one_result_and_labels_are_handed_on():
+    centres = torch.tensor([[1.0, 2.0], [1.0, -2.0]])
+    denoiser = IdealDenoiser(centres, SCHEDULE, torch.tensor([0, 1]), std=0.1)
+    known, label = torch.ones(7, 2), torch.tensor([0, 1, 0, 1, 1, 0, 1])
+
+    def run(seed):
+        return last(inpaint(denoiser, known, MASK, SCHEDULE, generator(seed), label=label,
+                            timesteps=time_grid(SCHEDULE, 20)))  # fmt: skip
+
+    assert torch.equal(run(0), run(0)) and not torch.equal(run(0), run(1))
+    assert torch.equal(run(0)[:, 1] > 0, label == 0)
+
+
+KNOWN = torch.zeros(3, 1, 5, 7)
+
+
+@pytest.mark.parametrize(
+    ("known", "mask", "more", "error", "message"),
+    [
+        (KNOWN, torch.zeros(3, 1, 7, 5, dtype=torch.bool), {}, ShapeError, "\\(3, 1, 5, 7\\), or"),
+        (KNOWN, torch.zeros(3, dtype=torch.bool), {}, ShapeError, "of one sample"),
+        (KNOWN, torch.zeros(1, 5, 7), {}, ShapeError, "boolean.*float32"),
+        (KNOWN, torch.zeros(1, 5, 7, dtype=torch.uint8), {}, ShapeError, "boolean"),
+        (KNOWN * torch.nan, torch.ones(1, 5, 7, dtype=torch.bool), {}, DataError, "must be finite"),
+        (KNOWN, KNOWN == 0, {"resample": 0}, ConfigError, "resample must be at least 1"),
+        (KNOWN, KNOWN == 0, {"timesteps": [50, 60, 0]}, ConfigError, "must fall"),
+    ],
+)
+@pytest.mark.bad_input
+def test_bad_input_is_named(known, mask, more, error, message):
+    denoiser = IdealDenoiser(torch.zeros(1, 1, 5, 7), SCHEDULE)
+    options = {"timesteps": [50, 20, 0], **more}
+    with pytest.raises(error, match=message):  # at the call, not at the first step
+        inpaint(denoiser, known, mask, SCHEDULE, generator(), **options)
