@@ -16,6 +16,7 @@ def edit_by_hand(my_answer):
     reject(distance, 1, "Compare the lengths as well: one phone is too many.")
     expect(distance, 2, "One replacement (AE by AH) and one deletion (S).")
     reject(rate, 2 / 4, "Divide by the phones of the dictionary's answer, not of ours.")
+    reject(rate, 200 / 3, "A share, not a percentage: errors divided by phones.", tolerance=0.01)
     expect(rate, 2 / 3, "Two errors in a word of three phones.", tolerance=0.01)
     return "A rate above 1 is possible: an answer can be longer than the truth."
 
@@ -26,7 +27,7 @@ def masked_loss(my_loss):
     target = torch.tensor([[1, 3, 4, 2, 0, 0], [1, 5, 6, 3, 4, 2], [1, 6, 2, 0, 0, 0]])
     answers = target[:, 1:]
     log_p = logits.log_softmax(-1).gather(2, answers[..., None])[..., 0]
-    real = answers != 0
+    real, fed = answers != 0, target[:, :-1]
     got = call(my_loss, logits, target)
     reject(got, -log_p.mean(), "Padding is in your mean: nobody has to predict it.")
     reject(got, -(log_p * real).mean(), "You set padding to 0, but still divide by its number.")
@@ -34,9 +35,11 @@ def masked_loss(my_loss):
     reject(got, -log_p[real].sum(), "That is the sum: divide by the number of real tokens.")
     rows = -((log_p * real).sum(1) / real.sum(1)).mean()
     reject(got, rows, "A mean of means: short words then weigh as much as long ones.")
-    fed = target[:, :-1]
     own = -logits.log_softmax(-1).gather(2, fed[..., None])[..., 0][fed != 0].mean()
     reject(got, own, "You scored the tokens that were fed in; the answers are one further.")
+    raw = -logits.gather(2, answers[..., None])[..., 0][real].mean()
+    reject(got, raw, "Those are logits, not log P: take log_softmax over the vocabulary first.")
+    reject(got, -log_p[fed != 0].mean(), "Mask the answers, not the tokens that were fed in.")
     expect(got, -log_p[real].mean(), "Mean of -log P over target[:, 1:], where it is not 0.")
     return "Every real token counts once, and padding never."
 
@@ -47,10 +50,13 @@ def greedy(my_greedy):
 
     def step(tokens):
         reject_if(not isinstance(tokens, list), "Hand `step` the list of all tokens so far.")
+        tensors = any(isinstance(token, torch.Tensor) for token in tokens)
+        reject_if(tensors, "Append plain numbers: write int(...) around the argmax.")
         reject_if(tokens[:1] != [1], "The list begins with token 1, <begin>.")
         reject_if(2 in tokens, "You went on after <end>.")
         known = script.get(tuple(tokens))
-        reject_if(known is None, "Hand `step` all tokens so far, not the last one alone.")
+        why = "Each must be the argmax of the step before, and none left out."
+        reject_if(known is None, f"`step` was handed {tokens}. {why}")
         return torch.nn.functional.one_hot(torch.tensor(known), 7).float()
 
     got = call(my_greedy, step, 9)
@@ -58,6 +64,7 @@ def greedy(my_greedy):
     reject_if(got == [4, 6, 3], "Keep the 2 if it was reached: it says that the answer is whole.")
     reject_if(got != [4, 6, 3, 2], f"Expected [4, 6, 3, 2], got {got}.")
     short = call(my_greedy, step, 2)
+    reject_if(short == [4], "With longest = 2 you took one step: <begin> does not count.")
     reject_if(short != [4, 6], f"With longest = 2 expected [4, 6], got {short}.")
     return "One token at a time, and it knows when to stop."
 
@@ -69,6 +76,7 @@ def length_penalty(my_alpha):
         reject(got, math.log(b / a) / math.log(m / n), "The lengths enter as (5 + |y|) / 6.")
         reject(got, math.log(a / b) / math.log(v / u), "The sign: which ratio is above 1?")
         reject(got, (b / a) / (v / u), "The penalty is a power: solve for alpha with logarithms.")
+        reject(got, math.log(v / u) / math.log(b / a), "Upside down: alpha stands with log(v / u).")
         expect(got, math.log(b / a) / math.log(v / u), "alpha = log(b / a) / log(v / u).")
     return "Below it the short answer wins, above it the long one."
 
@@ -77,11 +85,14 @@ def length_penalty(my_alpha):
 def how_many_beams(my_rates):
     reject_if(not isinstance(my_rates, dict), "Set `my_rates` to a dictionary: {1: ..., ...}.")
     reject_if(set(my_rates) != {1, 2, 4}, "Measure 1, 2 and 4 beams: one rate for each.")
+    pairs = any(isinstance(rate, tuple) for rate in my_rates.values())
+    reject_if(pairs, "One number each: the field `.phones` of what pronunciation_errors returns.")
     one, two, four = (float(my_rates[k]) for k in (1, 2, 4))
     reject_if(max(one, two, four) > 1, "A rate is a share: divide by the number of phones.")
-    reject_if(one > 0.25, "Too many errors: was the shipped model used, or the live one?")
+    reject_if(one > 0.15, "Too many: take the phones, not the words, and the shipped model.")
     reject_if(min(one, two, four) <= 0, "No errors at all? Compare with the dictionary's answers.")
-    reject_if(four > one + 0.02, "More beams made it worse by more than chance: look again.")
+    apart = max(abs(two - one), abs(four - one)) > 0.02
+    reject_if(apart, "The rates lie too far apart: were it the same 100 words each time?")
     return (
         f"From one beam to four the rate moves by {abs(one - four):.3f}: search is not the trouble."
     )
