@@ -25,6 +25,12 @@ def how_many_change(my_count):
         "The 80 and 10 per cent are shares of the chosen tokens, not of all of them.",
         **close,
     )
+    reject(
+        my_count,
+        30,
+        "Those 30 are chosen, and yet they stay as they are. Count the others.",
+        **close,
+    )
     expect(
         my_count,
         270,
@@ -47,11 +53,17 @@ def hide_tokens(my_hide):
 
     reject(got, tokens, "Nothing is hidden: `torch.where` returns a new tensor; return that one.")
     reject(got, hidden(low=1.1), "Every chosen token became <mask>; a fifth of them should not.")
-    reject(got, hidden(torch.ones_like(chosen)), "You changed tokens that were not chosen.")
+    if isinstance(got, torch.Tensor) and got.shape == tokens.shape:
+        reject_if((got != tokens)[~chosen].any(), "You changed tokens that were not chosen.")
     reject(
         got,
         hidden(high=1.1),
         "No chosen token stays as it is: you gave the last fifth to the random tokens.",
+    )
+    reject(
+        got,
+        torch.where(chosen & (fate >= 0.9), others, hidden(high=0.8)),
+        "Here the random tokens come from 0.8 to 0.9, not from 0.9 on as in the chapter's `hide`.",
     )
     reject(
         got,
@@ -75,7 +87,9 @@ def chosen_loss(my_loss):
     got = call(my_loss, logits, tokens, chosen)
     each = F.cross_entropy(logits.transpose(1, 2), tokens, reduction="none")  # b n
     rows = (each * chosen).sum(1) / chosen.sum(1)
-    reject(got, each.mean(), "That is the mean over all tokens: copying would win.")
+    reject(
+        got, each.mean(), "That is the mean over all tokens: copying what is shown makes it small."
+    )
     reject(got, each[~chosen].mean(), "You took the tokens that were not chosen.")
     reject(got, (each * chosen).mean(), "Divide by the number of chosen tokens, not of all.")
     reject(got, (each * chosen).sum(), "That is the sum; the mean does not grow with the batch.")
@@ -84,6 +98,7 @@ def chosen_loss(my_loss):
         rows.mean(),
         "You averaged in each row first: then tokens in rows with few gaps count for more.",
     )
+    reject(got, -each[chosen].mean(), "The sign: a loss is minus the logarithm, and falls to 0.")
     expect(got, each[chosen].mean(), "Take logits[chosen] and tokens[chosen]: their mean loss.")
     return "Only what was asked for counts, and every gap counts alike."
 
@@ -92,6 +107,7 @@ def chosen_loss(my_loss):
 def estimate_bound(my_bound):
     losses, t = draw(13, 7).exp(), draw(13, seed=1).sigmoid()
     hidden = draw(13, 7, seed=2).sigmoid() < t[:, None]
+    hidden[:, 0] |= ~hidden.any(1)  # no draw without a gap
     got = call(my_bound, losses, hidden, t)
     kept = losses * hidden
     right = (kept.sum(1) / t).mean()
@@ -105,6 +121,21 @@ def estimate_bound(my_bound):
         got,
         (kept.sum(1) / (1 - t)).mean(),
         "1 - t is the share of tokens that are shown. How likely is it to be hidden?",
+    )
+    reject(
+        got,
+        (losses.sum(1) / t).mean(),
+        "Tokens that are shown count as well: take the losses of the hidden ones only.",
+    )
+    reject(
+        got,
+        (kept.sum(1) / hidden.sum(1)).mean(),
+        "That is the mean over the hidden tokens, as in BERT's loss. Divide their sum by t.",
+    )
+    reject(
+        got,
+        kept.sum(1).mean() / t.mean(),
+        "Each draw has its own t: divide first, then average over the draws.",
     )
     reject(
         got,
