@@ -72,10 +72,14 @@ students: $(INSTALLED)  ## make the student edition: notebooks and a website wit
 
 checkpoints: $(INSTALLED)  ## train the shipped checkpoints again (this takes a while)
 	$(BIN)/python tools/train_digits.py
+	$(BIN)/python tools/train_digits_consistency.py
+	$(BIN)/python tools/train_digits_guided.py
+	$(BIN)/python tools/measure_samplers.py
 	$(BIN)/python tools/train_pronunciation.py
 	$(BIN)/python tools/train_shakespeare.py
 	$(BIN)/python tools/train_bert.py
 	$(BIN)/python tools/train_vit.py
+	$(BIN)/python tools/train_mnist.py
 	$(BIN)/python tools/export_onnx.py
 
 clean:  ## remove what was built; the environment stays

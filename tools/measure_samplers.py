@@ -34,9 +34,15 @@ from attnoise.lab.metrics import frechet_distance, frechet_floor
 
 SAMPLES = 1000
 CALLS = (4, 6, 8, 10, 14, 20, 30, 50, 100)
-LONG = {"DDPM": 1000, "DDIM": 1000}  # network calls of the references
+LONG = {"DDPM": 1000}  # network calls of the reference
 SPACINGS = ("even", "leading", "karras", "log_snr")
 SCHEDULE = cosine_schedule(1000)
+SOLVERS = {
+    "DDIM": (ddim_sample, {}),
+    "Heun": (heun_sample, {"clock": "sigma"}),
+    "Heun, angle": (heun_sample, {"clock": "angle"}),
+    "DPM-Solver++(2M)": (dpm_solver_sample, {}),
+}
 
 
 def draw(denoiser, solver: str, calls: int, seed: int, spacing: str = "even") -> torch.Tensor:
@@ -48,9 +54,9 @@ def draw(denoiser, solver: str, calls: int, seed: int, spacing: str = "even") ->
         grid = spaced_timesteps(SCHEDULE.T, calls)
         steps = ddpm_sample(denoiser, noise, SCHEDULE, generator, timesteps=grid, label=label)
     else:
-        kind = {"DDIM": ddim_sample, "Heun": heun_sample, "DPM-Solver++(2M)": dpm_solver_sample}
-        grid = time_grid(SCHEDULE, calls // 2 if solver == "Heun" else calls, spacing)
-        steps = kind[solver](denoiser, noise, SCHEDULE, timesteps=grid, label=label)
+        kind, options = SOLVERS[solver]
+        grid = time_grid(SCHEDULE, calls // 2 if kind is heun_sample else calls, spacing)
+        steps = kind(denoiser, noise, SCHEDULE, timesteps=grid, label=label, **options)
     return stored(last(steps))
 
 
@@ -80,10 +86,9 @@ def main() -> None:
         return known[key][0]
 
     seeds = range(options.seeds)
-    solvers = ("DDPM", "DDIM", "Heun", "DPM-Solver++(2M)")
     by_calls = {
         solver: {str(n): [distance(solver, n, seed) for seed in seeds] for n in CALLS}
-        for solver in solvers
+        for solver in ("DDPM", *SOLVERS)
     }
     by_spacing = {
         spacing: {

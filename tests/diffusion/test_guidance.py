@@ -96,7 +96,7 @@ def test_null_label_leans_away_from_the_guess_without_a_label():
     with_label, without = denoiser(x, t, label), denoiser(x, t, torch.full((7,), 5))
     assert (with_label - without).abs().max() > 1e-3
     assert_close(guided(x, t, label), without + scale * (with_label - without))
-    alpha, sigma = (level.float() for level in SCHEDULE.levels(torch.tensor(20)))
+    alpha, sigma = (level.float().reshape(-1, 1, 1, 1) for level in SCHEDULE.levels(t))
     noises = [
         to_eps("x0", x0, x, alpha, sigma) for x0 in (with_label, without, guided(x, t, label))
     ]
@@ -161,12 +161,12 @@ def test_clip_cuts_the_guided_guess():
 
 
 def test_drop_labels_drops_the_share_and_keeps_the_rest():
-    label = torch.arange(20_000) % 7
+    label = torch.arange(7 * 4000) % 7
     dropped = drop_labels(label, 7, 0.3, torch.Generator().manual_seed(0))
     gone = dropped == 7
     assert gone.float().mean().item() == pytest.approx(0.3, abs=0.02)
     assert torch.equal(dropped[~gone], label[~gone])
-    assert gone.view(-1, 7 * 4 * 5).float().mean(0).std() < 0.06  # no class is favoured
+    assert gone.view(-1, 7).float().mean(dim=0).std() < 0.03  # no class is favoured
     again = drop_labels(label, 7, 0.3, torch.Generator().manual_seed(0))
     assert torch.equal(dropped, again)
     generator = torch.Generator().manual_seed(0)

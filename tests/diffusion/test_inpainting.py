@@ -9,6 +9,7 @@ from attnoise.diffusion import (
     IdealDenoiser,
     LinearPath,
     cosine_schedule,
+    ddim_sample,
     inpaint,
     last,
     time_grid,
@@ -73,6 +74,32 @@ def test_resampling_brings_the_rest_nearer_to_the_conditional_mean():
     assert (many.mean() - right).abs() < 0.5 * (plain.mean() - right).abs()
     spread = (1 - rho**2) ** 0.5
     assert (many.std() - spread).abs() < (plain.std() - spread).abs()
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_forward_noise_leads_back_to_the_level_of_the_step(name):
+    path, known, seen = PATHS[name], torch.randn(9000, 1, generator=generator(1)), []
+
+    def denoiser(x_t, t, label=None):
+        alpha, sigma = (level.item() for level in path.levels(t[:1]))
+        seen.append(((x_t - alpha * known).std().item(), sigma))
+        return torch.zeros_like(x_t)
+
+    everything = torch.ones(1, dtype=torch.bool)
+    last(inpaint(denoiser, known, everything, path, generator(), resample=3,
+                 timesteps=[path.T, 0.6 * path.T, 0.2 * path.T, 0]))  # fmt: skip
+    assert len(seen) == 7
+    for found, sigma in seen[1:]:  # at the start there is noise alone
+        assert found == pytest.approx(sigma, rel=0.03)
+
+
+def test_the_step_is_ancestral():
+    known, nothing = torch.zeros(5, 2), torch.zeros(2, dtype=torch.bool)
+    denoiser, noise = correlated(SCHEDULE), generator()
+    start = torch.randn(5, 2, generator=noise)
+    expected = ddim_sample(denoiser, start, SCHEDULE, noise, timesteps=[50, 20], eta=1.0)
+    walk = inpaint(denoiser, known, nothing, SCHEDULE, generator(), timesteps=[50, 20])
+    assert_close(last(walk), last(expected))
 
 
 def test_one_generator_gives_one_result_and_labels_are_handed_on():

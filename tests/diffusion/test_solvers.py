@@ -323,14 +323,6 @@ def test_time_of_is_the_inverse_of_the_levels(name):
     assert_close(path.time_of(sigma / alpha), t)
 
 
-def test_zero_terminal_ends_at_zero_and_keeps_the_start():
-    schedule = zero_terminal(linear_schedule(1000))
-    assert schedule.alpha_bar[0] == 1 and schedule.alpha_bar[-1] == 0
-    theirs = diffusers.DDIMScheduler(beta_start=1e-4, rescale_betas_zero_snr=True)
-    # theirs keeps the first alpha of the steps, ours that of clean data
-    assert_close(schedule.alpha_bar[1:].float(), theirs.alphas_cumprod, atol=1e-4, rtol=0)
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [

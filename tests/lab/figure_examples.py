@@ -11,6 +11,8 @@ from attnoise.lab.explore import Control, explore
 from attnoise.lab.figures import (
     attention_query,
     draw_digit,
+    draw_flow,
+    guidance_slider,
     hero,
     posterior_mean,
     reverse_trajectory,
@@ -48,6 +50,18 @@ def drawing():
     logits = 3 * torch.randn(3, 10, generator=generator)
     sources = torch.rand(3, 49, generator=generator).softmax(dim=1)
     return draw_digit(images, torch.tensor([7, 0, 3]), logits, sources)
+
+
+@cache
+def flowing():
+    return draw_flow(torch.randn(11, 2, generator=torch.Generator().manual_seed(6)))
+
+
+@cache
+def guiding():
+    centres = torch.tensor([[1.0, 0.5], [-1.2, 0.1], [0.2, -1.1], [1.1, -0.7], [-0.4, 1.3]])
+    starts = torch.randn(7, 2, generator=torch.Generator().manual_seed(4))
+    return guidance_slider(centres, torch.tensor([0, 1, 2, 2, 0]), 0.3, starts)
 
 
 @cache
@@ -103,6 +117,8 @@ ALL = {
     "posterior_mean": posterior,
     "rotary_pair": rotary,
     "solver_paths": solvers,
+    "guidance_slider": guiding,
+    "draw_flow": flowing,
     "draw_digit": drawing,
     "reverse_trajectory": trajectory,
     "hero": landing,

@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ATTENTION = "attention/test_scaled_dot_product.py::"
 POSITIONS = "attention/test_positions.py::"
+SOLVERS = "diffusion/test_solvers.py::"
 PROCESS, SAMPLERS = "diffusion/test_process.py::", "diffusion/test_samplers.py::"
 
 # name: (module, what stands there, what the bug makes of it, the test that must notice)
@@ -132,6 +133,48 @@ BUGS = {
         "like(weight_x0, x_t) * x0 + like(weight_xt, x_t) * x_t",
         "like(weight_xt, x_t) * x0 + like(weight_x0, x_t) * x_t",
         PROCESS + "test_one_step_posterior_is_ho_et_al_equation_7",
+    ),
+    "fresh noise on top of the old": (
+        "diffusion/solvers.py",
+        "math.sqrt(max(sigma_s**2 - fresh**2, 0.0)) * eps_hat",
+        "sigma_s * eps_hat",
+        SOLVERS + "test_ddim_equals_diffusers",
+    ),
+    "Heun believes the end alone": (
+        "diffusion/ode.py",
+        "(velocity + at_end) / 2",
+        "at_end",
+        SOLVERS + "test_order_of_convergence_on_a_mixture",
+    ),
+    "a solver forgets its last guess": (
+        "diffusion/solvers.py",
+        "before, shrunk_before = x0_hat, shrunk",
+        "shrunk_before = shrunk",
+        SOLVERS + "test_dpm_solver_equals_diffusers",
+    ),
+    "velocity towards the data": (
+        "diffusion/flow.py",
+        "return (eps - x0 - output)",
+        "return (x0 - eps - output)",
+        "diffusion/test_flow.py::test_given_noise_is_used",
+    ),
+    "divergence with the wrong sign": (
+        "diffusion/likelihood.py",
+        "return log_noise + gained",
+        "return log_noise - gained",
+        "diffusion/test_likelihood.py::test_gaussian",
+    ),
+    "jump that is taught by itself": (
+        "diffusion/few_step.py",
+        "x_s = _ddim_step(teacher, path, x_t, t, s, label)",
+        "x_s = _ddim_step(student, path, x_t, t, s, label)",
+        "diffusion/test_few_step.py::test_training_turns_a_network_into_a_jump",
+    ),
+    "U-Net without its skips": (
+        "diffusion/unet.py",
+        "torch.cat([x, seen.pop()], dim=1)",
+        "torch.cat([x, 0 * seen.pop()], dim=1)",
+        "diffusion/test_unet.py::test_skips_carry_what_the_small_stages_have_lost",
     ),
     "noise on the last step": (
         "diffusion/samplers.py",

@@ -19,6 +19,7 @@ from .ode import euler_sample, heun_sample, invert
 from .paths import Path
 from .preconditioning import PreconditionedDenoiser, edm_loss
 from .process import add_noise, forward_step, noise_like, posterior
+from .reshaping import shift_schedule, zero_terminal
 from .samplers import Step, ddpm_sample, last
 from .schedules import (
     Schedule,
@@ -26,7 +27,6 @@ from .schedules import (
     linear_schedule,
     make_schedule,
     sigmoid_schedule,
-    zero_terminal,
 )
 from .solvers import ddim_sample, dpm_solver_sample, edm_sample
 from .targets import make_target, simple_loss, to_eps, to_x0
@@ -73,6 +73,7 @@ __all__ = [
     "noise_like",
     "pair_by_transport",
     "posterior",
+    "shift_schedule",
     "shift_times",
     "sigmoid_schedule",
     "simple_loss",

@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import torch
 from jaxtyping import Float, Int, Num
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from ..errors import ConfigError, DataError, choose
@@ -153,6 +152,8 @@ def pair_by_transport(
     Source: Tong et al. 2023, section 3.2, arXiv:2302.00482; Pooladian et al. 2023,
         arXiv:2304.14772. The assignment is scipy's.
     """
+    from scipy.optimize import linear_sum_assignment  # slow to import, and seldom needed
+
     cost = torch.cdist(x0.flatten(1).double(), eps.flatten(1).double()).square()
     _, order = linear_sum_assignment(cost.cpu().numpy())
     return eps[torch.from_numpy(order).to(eps.device)]

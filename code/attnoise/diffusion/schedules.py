@@ -211,21 +211,6 @@ def sigmoid_schedule(
     return Schedule.from_beta((1 - ratio).clamp(max=0.999), "sigmoid")
 
 
-def zero_terminal(schedule: Schedule) -> Schedule:
-    """Stretch a schedule so that nothing of the data is left at its end.
-
-    alpha_t -> (alpha_t - alpha_T) / (1 - alpha_T)
-
-    A network that predicts the noise cannot say anything about x0 at T then: predict x0, v or the
-    flow's velocity.
-
-    Source: Lin et al. 2024, algorithm 1, arXiv:2305.08891.
-    """
-    alpha = schedule.alpha_bar.sqrt()
-    stretched = (alpha - alpha[-1]) / (1 - alpha[-1])
-    return Schedule(stretched.square(), f"{schedule.name}, to zero")
-
-
 SCHEDULES: dict[str, Callable[..., Schedule]] = {
     "linear": linear_schedule,
     "cosine": cosine_schedule,

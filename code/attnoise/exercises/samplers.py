@@ -135,38 +135,22 @@ def heun_step(my_heun):
     z, first = x / now[0], velocity(x, now)
     trial = then[0] * (z + h * first)
     second = velocity(trial, then)
-    got = call(my_heun, denoise, x, now, then)
-    reject(got, trial, "That is Euler's step. Look at its end, and take the mean of both.")
-    reject(
-        got,
-        then[0] * (z + h * second),
-        "You took the velocity at the end alone; the mean of start and end is asked for.",
-    )
-    reject(
-        got,
-        then[0] * (z + h * (first + second)),
-        "The two velocities were added: halve their sum.",
-    )
-    reject(
-        got,
-        z + h * (first + second) / 2,
-        "That is z, not x: multiply by alpha of the level `then`.",
-    )
-    reject(
-        got,
-        then[0] * (z + h * (first + velocity(trial, now)) / 2),
-        "The trial point lies at the level `then`, but the denoiser was told `now`.",
-    )
-    reject(
-        got,
-        then[0] * (z + h * (first + velocity(z + h * first, then)) / 2),
-        "The denoiser was shown z, not x: multiply the trial point by alpha first.",
-    )
-    reject(
-        got,
-        then[0] * (z - h * (first + second) / 2),
-        "The clock runs backwards here: h is the new reading less the old, and negative.",
-    )
+    got, back = call(my_heun, denoise, x, now, then), then[0]
+    slips = {
+        "That is Euler's step. Look at its end, and take the mean of both.": trial,
+        "You took the velocity at the end alone; the mean of start and end is asked for.": back
+        * (z + h * second),
+        "The two velocities were added: halve their sum.": back * (z + h * (first + second)),
+        "That is z, not x: multiply by alpha of the level `then`.": z + h * (first + second) / 2,
+        "The trial point lies at the level `then`, but the denoiser was told `now`.": back
+        * (z + h * (first + velocity(trial, now)) / 2),
+        "The denoiser was shown z, not x: multiply the trial point by alpha first.": back
+        * (z + h * (first + velocity(z + h * first, then)) / 2),
+        "The clock runs backwards here: h is the new reading less the old, and negative.": back
+        * (z - h * (first + second) / 2),
+    }
+    for why, wrong in slips.items():
+        reject(got, wrong, why)
     expect(got, then[0] * (z + h * (first + second) / 2), "Mean of the velocities at both ends.")
     return "Two looks a step, and an error that falls with the square of its size."
 

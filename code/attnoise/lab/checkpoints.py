@@ -28,6 +28,7 @@ MODELS: dict[str, tuple[str, str, str]] = {
     "GPT": ("attnoise.transformers", "GPT", "GPTConfig"),
     "BERT": ("attnoise.transformers", "BERT", "BERTConfig"),
     "ViT": ("attnoise.transformers", "ViT", "ViTConfig"),
+    "UNet": ("attnoise.diffusion", "UNet", "UNetConfig"),
 }
 
 

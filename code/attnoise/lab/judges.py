@@ -2,6 +2,7 @@
 
 import warnings
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from ..data import load_digits
 from ..errors import DataError
+from .checkpoints import load_checkpoint
 from .metrics import Estimate, rows, wilson_interval
 
 
@@ -48,10 +50,47 @@ class DigitJudge:
         return wilson_interval(hits, len(labels))
 
 
+class MnistJudge:
+    """The shipped ViT as a judge of 28 x 28 digits: it names them, and gives features.
+
+    It was trained on the real training images and names 98.7 % of the test images. `features` are
+    the 64 numbers that its head reads, the mean over all patches, so that a Fréchet distance in
+    them is called FD-vit64.
+    """
+
+    feature_name = "vit64"
+
+    def __init__(self) -> None:
+        model, _ = load_checkpoint("vit-mnist")
+        self.model: Any = model
+
+    @torch.no_grad()
+    def features(self, images: Float[Tensor, "b 1 28 28"]) -> np.ndarray:
+        """Return the 64 numbers for each image."""
+        parts = [self.model.encode(some).mean(dim=1) for some in images.float().split(250)]
+        return torch.cat(parts).numpy()
+
+    @torch.no_grad()
+    def classify(self, images: Float[Tensor, "b 1 28 28"]) -> np.ndarray:
+        """Return the digit that the judge reads in each image."""
+        features = torch.from_numpy(self.features(images))
+        return self.model.head(features).argmax(dim=1).numpy()
+
+    def agreement(self, images: Float[Tensor, "b 1 28 28"], labels: Int[Tensor, " b"]) -> Estimate:
+        """Return the share of images that the judge reads as their label, with its interval."""
+        return wilson_interval(int((self.classify(images) == labels.numpy()).sum()), len(labels))
+
+
 @cache
 def digit_judge() -> DigitJudge:
     """Return the judge, trained once a session (half a second)."""
     return DigitJudge()
+
+
+@cache
+def mnist_judge() -> MnistJudge:
+    """Return the judge, loaded once a session."""
+    return MnistJudge()
 
 
 class PerClassGaussian:

@@ -1,0 +1,43 @@
+"""Schedules made of others: they end where they should, and keep their start."""
+
+import diffusers
+import pytest
+import torch
+from torch.testing import assert_close
+
+from attnoise.diffusion import (
+    cosine_schedule,
+    linear_schedule,
+    shift_schedule,
+    shift_times,
+    zero_terminal,
+)
+from attnoise.errors import ConfigError
+
+
+def test_zero_terminal_ends_at_zero_and_keeps_the_start():
+    schedule = zero_terminal(linear_schedule(1000))
+    assert schedule.alpha_bar[0] == 1 and schedule.alpha_bar[-1] == 0
+    theirs = diffusers.DDIMScheduler(beta_start=1e-4, rescale_betas_zero_snr=True)
+    # theirs keeps the first alpha of the steps, ours that of clean data
+    assert_close(schedule.alpha_bar[1:].float(), theirs.alphas_cumprod, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("shift", [0.4, 2.5])
+def test_shifting_multiplies_the_ratio_at_every_time(shift):
+    schedule = cosine_schedule(40)
+    shifted = shift_schedule(schedule, shift)
+    ratios = [(1 / s.snr(torch.arange(1, 41)).sqrt()) for s in (shifted, schedule)]
+    assert_close(ratios[0], shift * ratios[1], rtol=1e-4, atol=0)
+    assert shifted.alpha_bar[0] == 1 and "shifted by" in shifted.name
+    t = torch.linspace(0.1, 0.9, 5)  # on the straight path the same is done by moving the time
+    assert_close(shift_times(t, shift) / (1 - shift_times(t, shift)), shift * t / (1 - t))
+
+
+def test_a_schedule_that_ends_at_zero_still_does():
+    assert shift_schedule(zero_terminal(linear_schedule(30)), 2.0).alpha_bar[-1] == 0
+
+
+def test_bad_shift_is_named():
+    with pytest.raises(ConfigError, match="shift must be above 0, but it is 0"):
+        shift_schedule(cosine_schedule(9), 0.0)
