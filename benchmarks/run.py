@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("attention", "digits", "gpt")
+BENCHMARKS = ("attention", "digits", "gpt", "samplers", "mnist")
 
 
 def main() -> None:

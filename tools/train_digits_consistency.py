@@ -8,6 +8,7 @@ digits. It can be stopped and started again.
 
 import argparse
 import copy
+import hashlib
 import platform
 import sys
 from pathlib import Path
@@ -112,8 +113,10 @@ def main() -> None:
     features, real = judge.features(digits.images), judge.features(unseen.images)
     gaussian = PerClassGaussian(*digits).sample(torch.arange(SAMPLES) % 10, generator)
     feature = f"FD-{judge.feature_name}"
+    pixels = (digits.images * 8 + 8).to(torch.uint8).numpy().tobytes()
     common = {
         "data": f"scikit-learn digits, {len(digits.images)} training images",
+        "data_sha256": hashlib.sha256(pixels).hexdigest(),
         "schedule": {"name": SCHEDULE.name, "T": SCHEDULE.T},
         "sigma_data": size,
         "seed": options.seed,

@@ -172,6 +172,6 @@ def what_a_scale_costs(my_curve):
         "Recall should fall at each step: start each run from the same noise.",
     )
     return (
-        f"From scale 1 to 5 agreement moves by {agree_5 - agree_1:+.2f} and recall by "
-        f"{recall_5 - recall_1:+.2f}: the second number is the price."
+        f"From scale 1 to 5 recall falls by {recall_1 - recall_5:.1f}: that is the price, and "
+        "agreement alone would never have told you."
     )

@@ -47,23 +47,7 @@ def guidance_slider(
         ConfigError: std is not above 0, scale is not on the slider, or there are fewer than two
             classes.
     """
-    if tuple(centres.shape[1:]) != (2,) or tuple(starts.shape[1:]) != (2,):
-        raise ShapeError(
-            "centres and starts must be points in the plane, shapes (m, 2) and (n, 2), but their "
-            f"shapes are {tuple(centres.shape)} and {tuple(starts.shape)}."
-        )
-    if labels.shape != centres.shape[:1]:
-        raise ShapeError(
-            f"labels must hold one class for each of the {len(centres)} blobs, but its shape is "
-            f"{tuple(labels.shape)}."
-        )
-    classes = sorted(set(labels.tolist()))
-    if len(classes) < 2 or classes != list(range(len(classes))):
-        raise ConfigError(
-            f"labels must name two classes or more, counted from 0, but they are {classes}."
-        )
-    if not std > 0:
-        raise ConfigError(f"std must be above 0, but it is {std}.")
+    classes = check_mixture(centres, labels, std, starts)
     data = {
         "centres": rounded(centres),
         "labels": labels.tolist(),
@@ -88,12 +72,33 @@ def guidance_slider(
         title=title,
         alt=alt
         or (
-            f"The plane with {len(centres)} round blobs of {len(classes)} classes, the wanted "
-            f"class darker. {len(starts)} points that came from noise lie over them: grey without "
-            "guidance, coloured with it. As the scale grows the coloured ones move outwards, past "
-            "the blobs, and closer together."
+            f"Round blobs of {len(classes)} classes in the plane, the wanted class darker, and "
+            f"{len(starts)} points that came from noise: grey without guidance, coloured with it. "
+            "As the scale grows the coloured ones move outwards past the blobs, and crowd together."
         ),
     )
+
+
+def check_mixture(centres: Tensor, labels: Tensor, std: float, starts: Tensor) -> list[int]:
+    """Return the classes, or raise an error that names what cannot be drawn."""
+    if tuple(centres.shape[1:]) != (2,) or tuple(starts.shape[1:]) != (2,):
+        raise ShapeError(
+            "centres and starts must be points in the plane, shapes (m, 2) and (n, 2), but their "
+            f"shapes are {tuple(centres.shape)} and {tuple(starts.shape)}."
+        )
+    if labels.shape != centres.shape[:1]:
+        raise ShapeError(
+            f"labels must hold one class for each of the {len(centres)} blobs, but its shape is "
+            f"{tuple(labels.shape)}."
+        )
+    classes = sorted(set(labels.tolist()))
+    if len(classes) < 2 or classes != list(range(len(classes))):
+        raise ConfigError(
+            f"labels must name two classes or more, counted from 0, but they are {classes}."
+        )
+    if not std > 0:
+        raise ConfigError(f"std must be above 0, but it is {std}.")
+    return classes
 
 
 def guess(data: dict, x: list[float], alpha: float, sigma: float, wanted: int | None) -> list:
