@@ -102,6 +102,7 @@ def theirs(model, x, label, steps: int, options: dict) -> torch.Tensor:
         beta_schedule="squaredcos_cap_v2", prediction_type="sample", thresholding=False, **options
     )
     scheduler.set_timesteps(steps)
+    scheduler.set_begin_index(0)  # with Karras levels two rounded times may be the same
     for t in scheduler.timesteps:
         share = (t.float() + 1) / 1000  # it counts from 0
         guess = model(x, share.expand(len(x)), label).clamp(-1, 1)
