@@ -126,7 +126,7 @@ def flow_loss(
         raise DataError("x0 must be finite, but it holds NaN or infinity; clean the data first.")
     choose("target", target, TARGETS)
     t = shift_times(choose("times", times, TIMES)(len(x0), generator), shift).to(x0.device)
-    t = t.clamp(1e-3, 1 - 1e-3) if target in ("eps", "x0") else t  # both ends divide by 0
+    t = t if target == "u" else t.clamp(1e-3, 1 - 1e-3)  # at the ends conversions divide by 0
     eps = noise_like(x0, generator) if eps is None else eps
     x_t = add_noise(x0, t, eps, LinearPath())
     condition = () if label is None else (label,)
