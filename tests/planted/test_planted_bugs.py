@@ -124,8 +124,8 @@ BUGS = {
     ),
     "root forgotten": (
         "diffusion/schedules.py",
-        "return (1 - self._at(t)).sqrt().float()",
-        "return (1 - self._at(t)).float()",
+        "return alpha_bar.sqrt(), (1 - alpha_bar).sqrt()",
+        "return alpha_bar.sqrt(), 1 - alpha_bar",
         PROCESS + "test_the_chain_has_the_moments_of_the_jump",
     ),
     "posterior weights swapped": (
