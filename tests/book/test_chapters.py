@@ -16,7 +16,7 @@ CHAPTERS = [page for page in PAGES if not (ROOT / f"{page}.md").exists()]
 LIMITS = {  # least and most; what exercises add is not counted
     "cells": (40, 70),
     "words of prose": (1500, 3000),
-    "lines of code": (150, 320),
+    "lines of code": (150, 330),
     "lines in a cell": (1, 25),
     "exercises": (4, 6),
 }
