@@ -27,6 +27,7 @@ WRONG = {
         ((197, 256), "three numbers for each pixel"),
         ((196, 256), "Two slips"),
         ((768, 197), "wrong order"),
+        ((197, 48), "a height, too"),
         ((224, 16), "in each direction"),
     ],
     "cut_patches": [
@@ -49,8 +50,13 @@ WRONG = {
         (lambda s, p, d: 12 * (s // p) * d**2 + 2 * (s // p) ** 2 * d, "both directions"),
         (lambda s, p, d: 12 * (s // p) ** 2 * d**2, "Attention itself"),
         (lambda s, p, d: 12 * (s // p) ** 2 * d**2 + (s // p) ** 4 * d, "weighted sums"),
+        (lambda s, p, d: module.cost((s // p) ** 2 + 1, d), "no class token"),
+        (lambda s, p, d: 11 * (s // p) ** 2 * d**2 + 2 * (s // p) ** 4 * d, "fourth layer"),
+        (lambda s, p, d: 2 * module.cost((s // p) ** 2, d), "additions"),
         (lambda s, p, d: 2 * (s // p) ** 4 * d, "linear layers are missing"),
         (lambda s, p, d: 4 * (s // p) ** 2 * d**2 + 2 * (s // p) ** 4 * d, "MLP is missing"),
+        (lambda s, p, d: 8 * (s // p) ** 2 * d**2 + 2 * (s // p) ** 4 * d, "leads back"),
+        (lambda s, p, d: 12 * (s // p) ** 2 * d**2 + 2 * (s // p) ** 4, "not one"),
         (lambda s, p, d: 12 * (s // p) ** 2 * d**2 + 2 * (s // p) ** 2 * d, "every key"),
         (lambda s, p, d: 12 * 49 * d**2 + 2 * 49**2 * d, "use the arguments"),
     ],
@@ -72,6 +78,12 @@ def test_the_cost_is_that_of_the_layers_counted_by_hand(n, d):
     attention = 4 * n * d * d + n * n * d + n * n * d
     mlp = n * d * 4 * d + n * 4 * d * d
     assert module.cost(n, d) == attention + mlp
+
+
+def test_the_blind_spot_is_measured_on_all_ten_digits():
+    _, images, labels = module._setting()
+    assert len(images) == 300
+    assert labels.bincount().tolist() == [30] * 10
 
 
 def test_nothing_left_out_is_the_checkpoints_own_accuracy():
