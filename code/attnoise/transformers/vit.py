@@ -148,8 +148,8 @@ def roll_out(weights: Iterable[Float[Tensor, "b h n n"]]) -> Float[Tensor, "b n 
 
     R = A_L ... A_1, A_l = (mean over heads of the weights + identity) / 2
 
-    Half of every block's output is its input, by the residual stream; hence the identity. It
-    shows where information could come from, not what was made of it.
+    The identity stands for the residual stream, counted as half of every block's output: a choice,
+    not a measurement. It shows where information could come from, not what was made of it.
 
     Args:
         weights: Of every block, the first block first.

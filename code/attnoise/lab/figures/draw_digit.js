@@ -179,7 +179,7 @@ fig.show((width) => {
   const [x, y] = [[left, left + size + 24], [24, size + 72]];
   const svg = fig.svg(width, 2 * size + 94);
   stage.style.position = "relative";
-  const names = [["draw here", 0, 0], ["what the model sees", 1, 0], ["where it looks", 0, 1], ["what it reads", 1, 1]];
+  const names = [["draw here", 0, 0], ["what the model sees", 1, 0], ["roll-out", 0, 1], ["what it reads", 1, 1]];
   for (const [name, i, j] of names) {
     fig.add(svg, "rect", { x: x[i], y: y[j], width: size, height: size, fill: "none", stroke: "var(--fig-edge)" });
     fig.add(svg, "text", { x: x[i], y: y[j] - 8 }, name);

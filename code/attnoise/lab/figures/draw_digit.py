@@ -1,4 +1,4 @@
-"""Draw a digit, and a model on the page reads it: what it sees, where it looks, what it says.
+"""Draw a digit, and a model on the page reads it: what it sees, its roll-out, what it says.
 
 `draw_digit.js` is its twin. Recorded test digits stand there until the reader draws, and wherever
 the model cannot run.
@@ -85,9 +85,9 @@ def draw_digit(
         title=title,
         alt=alt
         or (
-            f"Four panels: a place to draw, the digit as {SIDE} by {SIDE} pixels with the grid of "
-            "patches, a map of how much of each patch reaches the verdict, and a bar for each of "
-            "the ten digits."
+            f"Panels: where scripts run, a place to draw; the digit as {SIDE} by {SIDE} pixels "
+            "with the grid of patches, a map of how much of each patch reaches the verdict, and a "
+            "bar for each of the ten digits."
         ),
     )
 
@@ -151,7 +151,7 @@ def draw(image: Float[Tensor, "28 28"], found: dict, count: int) -> Figure:
     p = torch.tensor(found["logits"]).softmax(dim=0)
     axes[2].bar(range(len(p)), p, color=COLOURS["prediction"])
     axes[2].set(xticks=range(len(p)), ylim=(0, 1))
-    for ax, name in zip(axes, ("what it sees", "where it looks", "what it reads"), strict=True):
+    for ax, name in zip(axes, ("what it sees", "roll-out", "what it reads"), strict=True):
         ax.set_title(name)
         if ax is not axes[2]:
             ax.set(xticks=[], yticks=[])
