@@ -21,7 +21,7 @@ GUIDED = [  # a row holds one module or several, and as many numbers of lines
         re.findall(r"\[`([\w/]+\.py)`\]\(([^)]+)\)", links), numbers.split(", "), strict=True
     )
 ]
-FOLDERS_OF_THE_BOOK = ("attention", "transformers", "diffusion", "data")
+FOLDERS_OF_THE_BOOK = ("attention", "transformers", "diffusion", "latent", "together", "data")
 ARXIV = re.compile(r"\b\d{4}\.\d{4,5}\b")
 
 

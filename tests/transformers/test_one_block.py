@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from attnoise.diffusion import DenoisingTransformer, DenoisingTransformerConfig, UNet, UNetConfig
+from attnoise.together import DiT, DiTConfig
 from attnoise.transformers import (
     BERT,
     GPT,
@@ -25,6 +26,7 @@ MODELS = {
     "ViT": ViT(ViTConfig()),
     "denoiser": DenoisingTransformer(DenoisingTransformerConfig()),
     "U-Net": UNet(UNetConfig(depth=4)),
+    "DiT": DiT(DiTConfig()),
 }
 
 

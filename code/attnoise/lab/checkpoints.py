@@ -29,6 +29,8 @@ MODELS: dict[str, tuple[str, str, str]] = {
     "BERT": ("attnoise.transformers", "BERT", "BERTConfig"),
     "ViT": ("attnoise.transformers", "ViT", "ViTConfig"),
     "UNet": ("attnoise.diffusion", "UNet", "UNetConfig"),
+    "Autoencoder": ("attnoise.latent", "Autoencoder", "AutoencoderConfig"),
+    "DiT": ("attnoise.together", "DiT", "DiTConfig"),
 }
 
 

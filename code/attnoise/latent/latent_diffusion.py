@@ -1,0 +1,107 @@
+"""Latent diffusion: any denoiser, in any autoencoder's latents."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import cast
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ..diffusion import (
+    Denoiser,
+    GuidedDenoiser,
+    LinearPath,
+    NetworkDenoiser,
+    euler_sample,
+    flow_loss,
+    last,
+    time_grid,
+)
+from ..diffusion.networks import ImageConfig
+from ..errors import ShapeError
+from .autoencoder import Autoencoder
+
+EULER = partial(euler_sample, clock="flow")  # along the velocity, as flows are drawn
+
+
+class LatentDiffusion(nn.Module):
+    """Flow matching between noise and the latents of pictures; a decoder paints the result.
+
+    Args:
+        network: Predicts the velocity of latents: a `DenoisingTransformer`, a `UNet`, a `DiT`, or
+            anything with their config. It is what is trained.
+        autoencoder: Trained and measured before; it is frozen.
+
+    Raises:
+        ShapeError: The network was built for latents of another size.
+
+    Source: Rombach et al. 2021, section 3, arXiv:2112.10752, with the straight paths of Liu et al.
+        2022, arXiv:2209.03003.
+    """
+
+    path = LinearPath()
+
+    def __init__(self, network: nn.Module, autoencoder: Autoencoder) -> None:
+        super().__init__()
+        config, latent = cast(ImageConfig, network.config), autoencoder.config
+        found = (config.channels, config.image_size)
+        if found != (latent.latent_channels, latent.latent_size):
+            raise ShapeError(
+                f"network takes {found[0]} channels of side {found[1]}, but the autoencoder's "
+                f"latents have {latent.latent_channels} of side {latent.latent_size}; build the "
+                "network with channels and image_size of the latents."
+            )
+        self.network, self.config = network, config
+        self.autoencoder = autoencoder.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "LatentDiffusion":
+        """Set the training mode of the network alone."""
+        super().train(mode)
+        self.autoencoder.eval()
+        return self
+
+    def loss(
+        self,
+        images: Float[Tensor, "b c h w"],
+        generator: torch.Generator,
+        *,
+        label: Int[Tensor, " b"] | None = None,
+    ) -> Float[Tensor, ""]:
+        """Return the flow-matching loss of pictures, in the latent."""
+        with torch.no_grad():
+            latents = self.autoencoder.encode(images)
+        return flow_loss(self.network, latents, generator, label=label)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        generator: torch.Generator,
+        *,
+        steps: int = 20,
+        label: Int[Tensor, " b"] | None = None,
+        scale: float = 1.0,
+        sampler: Callable = EULER,
+    ) -> Float[Tensor, "b c h w"]:
+        """Draw pictures: noise, a sampler in the latent, the decoder.
+
+        Args:
+            n: How many.
+            generator: Where noise comes from.
+            steps: Of the sampler.
+            label: One class per picture, exactly if the network has classes.
+            scale: Of guidance, which needs a network with a null class; 1 is off.
+            sampler: One of Part III. Those with a clock need "flow" or "angle": the straight path
+                ends in noise alone, where "sigma" is infinite.
+        """
+        config = self.config
+        denoiser: Denoiser = NetworkDenoiser(self.network, self.path, "u")
+        if scale != 1:
+            denoiser = GuidedDenoiser(denoiser, scale, null_label=config.classes)
+        noise = torch.randn(
+            n, config.channels, config.image_size, config.image_size, generator=generator
+        )
+        times = time_grid(self.path, steps)
+        walk = sampler(denoiser, noise, self.path, generator, timesteps=times, label=label)
+        return self.autoencoder.decode(last(walk))

@@ -1,0 +1,141 @@
+"""What autoencoders are trained for, and the scale of what they produce."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..errors import ConfigError, DataError
+from .autoencoder import Autoencoder, draw_latents
+
+
+def kl_to_standard_normal(
+    mean: Float[Tensor, "b *axes"], log_variance: Float[Tensor, "b *axes"]
+) -> Float[Tensor, " b"]:
+    """Return the divergence of independent Gaussians from standard ones, in nats per sample.
+
+    KL = 1/2 sum(mean^2 + std^2 - 1 - log std^2)
+
+    Source: Kingma & Welling 2013, appendix B, arXiv:1312.6114.
+    """
+    each = mean.square() + log_variance.exp() - 1 - log_variance
+    return each.flatten(1).sum(dim=1) / 2
+
+
+class Elbo(NamedTuple):
+    """The two parts of the evidence lower bound, in nats per sample; `total` is their difference.
+
+    Args:
+        reconstruction: log p(x | z), averaged over one draw of z.
+        kl: How far the latents' posterior lies from standard noise: the rate.
+    """
+
+    reconstruction: Float[Tensor, " b"]
+    kl: Float[Tensor, " b"]
+
+    @property
+    def total(self) -> Float[Tensor, " b"]:
+        """The bound itself: log p(x) is at least this."""
+        return self.reconstruction - self.kl
+
+
+def elbo(
+    model: Autoencoder,
+    images: Float[Tensor, "b c h w"],
+    generator: torch.Generator,
+    *,
+    std: float = 0.1,
+) -> Elbo:
+    """Return the evidence lower bound of a VAE, with a Gaussian around each painted pixel.
+
+    log p(x) >= E log N(x; decode(z), std^2 I) - KL(q(z | x) || N(0, I)), z ~ q(z | x)
+
+    Args:
+        model: A variational autoencoder.
+        images: Pixels in [-1, 1].
+        generator: Where latents are drawn from.
+        std: Standard deviation of a pixel around what was painted, above 0.
+
+    Raises:
+        ConfigError: The model is not variational, or std is not above 0.
+
+    Source: Kingma & Welling 2013, equation 10, arXiv:1312.6114.
+    """
+    if model.config.bottleneck != "vae":
+        raise ConfigError(
+            f"model must have bottleneck 'vae', but it is {model.config.bottleneck!r}: without a "
+            "variance there is no bound."
+        )
+    if not std > 0:
+        raise ConfigError(f"std must be above 0, but it is {std}; 0.1 is a start.")
+    mean, log_variance = model.posterior(images)
+    painted = model.decoder(draw_latents(mean, log_variance, generator))
+    error = (images - painted).square() / std**2 + math.log(2 * math.pi * std**2)
+    return Elbo(-error.flatten(1).sum(dim=1) / 2, kl_to_standard_normal(mean, log_variance))
+
+
+def autoencoder_loss(
+    model: Autoencoder,
+    images: Float[Tensor, "b c h w"],
+    generator: torch.Generator,
+    *,
+    kl_weight: float = 0.0,
+) -> Float[Tensor, ""]:
+    """Return the mean squared error per pixel, and for a VAE a weighted rate per pixel.
+
+    loss = mean (x - decode(z))^2 + kl_weight KL / numbers in x
+
+    With kl_weight = 2 std^2 this is the negative `elbo` at that std, up to a factor and a constant.
+    Latent diffusion takes a weight so small, 1e-6, that its VAE is nearly a plain autoencoder.
+
+    Raises:
+        ConfigError: kl_weight is negative, or not 0 for a model that is not variational.
+        DataError: images hold NaN or infinity.
+
+    Source: Higgins et al. 2017 (beta-VAE); Rombach et al. 2021, appendix G, arXiv:2112.10752.
+    """
+    if not bool(torch.isfinite(images).all()):
+        raise DataError("images must be finite, but they hold NaN or infinity; clean them first.")
+    variational = model.config.bottleneck == "vae"
+    if kl_weight < 0 or (kl_weight and not variational):
+        raise ConfigError(
+            f"kl_weight must be at least 0, and 0 for bottleneck {model.config.bottleneck!r}, but "
+            f"it is {kl_weight}."
+        )
+    mean, log_variance = model.posterior(images)
+    z = draw_latents(mean, log_variance, generator) if variational else mean
+    error = (images - model.decoder(z)).square().mean()
+    if not variational:
+        return error
+    rate = kl_to_standard_normal(mean, log_variance).mean() / images[0].numel()
+    return error + kl_weight * rate
+
+
+@torch.no_grad()
+def measure_latents(model: Autoencoder, images: Float[Tensor, "b c h w"]) -> None:
+    """Set the model's latent scale from data: from then on latents have mean 0 and std 1.
+
+    Stable Diffusion multiplies its latents by 0.18215 for the same reason: one over their standard
+    deviation, as it was measured for that autoencoder. Another one needs another number.
+
+    Args:
+        model: Its `latent_mean` and `latent_std` are set, per channel.
+        images: Training images, some hundreds or more.
+
+    Raises:
+        DataError: A channel of the latents is constant.
+    """
+    model.latent_mean.zero_()
+    model.latent_std.fill_(1)
+    latents = torch.cat([model.encode(chunk) for chunk in images.split(256)])
+    std, mean = torch.std_mean(latents, dim=(0, 2, 3))
+    if not bool((std > 1e-6).all()):
+        dead = (std <= 1e-6).nonzero().flatten().tolist()
+        raise DataError(
+            f"latents must vary in every channel, but channels {dead} are constant: the "
+            "posterior has collapsed; lower the KL weight or use fewer latent channels."
+        )
+    model.latent_mean.copy_(mean)
+    model.latent_std.copy_(std)

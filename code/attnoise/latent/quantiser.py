@@ -1,0 +1,63 @@
+"""Codes instead of numbers: finite scalar quantisation."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ..errors import ConfigError
+
+
+class FiniteScalarQuantiser(nn.Module):
+    """Round each channel to one of a few levels between -1 and 1; all levels together are a code.
+
+    bounded = tanh(z + shift) half - offset, code = round(bounded) / (levels // 2), half = (L-1)/2
+
+    with offset 1/2 for an even number of levels and 0 for an odd one, and a shift such that z = 0
+    stays 0. Rounding passes gradients on as if it were not there.
+
+    Args:
+        levels: How many levels each channel has, each at least 2.
+
+    Raises:
+        ConfigError: There are no levels, or fewer than 2 in some channel.
+
+    Source: Mentzer et al. 2023, section 3.1 and appendix A.1, arXiv:2309.15505.
+    """
+
+    levels: Tensor
+    place: Tensor
+
+    def __init__(self, levels: Sequence[int]) -> None:
+        super().__init__()
+        if not levels or min(levels) < 2:
+            raise ConfigError(
+                f"levels must hold numbers of at least 2, but they are {tuple(levels)}; "
+                "(8, 5, 5, 5) makes 1,000 codes."
+            )
+        counts = torch.tensor(levels)
+        self.register_buffer("levels", counts, persistent=False)
+        place = torch.cat([torch.ones(1, dtype=torch.long), counts.cumprod(0)[:-1]])
+        self.register_buffer("place", place, persistent=False)
+
+    def forward(self, z: Float[Tensor, "b c i j"]) -> Float[Tensor, "b c i j"]:
+        """Return the nearest levels, from -1 to 1, differentiable as if nothing were rounded."""
+        levels = self.levels[:, None, None]
+        half = (levels - 1) * (1 + 1e-3) / 2  # a little more: atanh wants less than 1
+        offset = torch.where(levels % 2 == 0, 0.5, 0.0)
+        bounded = (z + (offset / half).atanh()).tanh() * half - offset
+        rounded = bounded + (bounded.round() - bounded).detach()
+        return rounded / (levels // 2)
+
+    def to_codes(self, quantised: Float[Tensor, "b c i j"]) -> Int[Tensor, "b i j"]:
+        """Number each place's combination of levels, from 0 to the product of levels - 1."""
+        half = (self.levels // 2)[:, None, None]
+        digits = (quantised * half).round().long() + half
+        return (digits * self.place[:, None, None]).sum(dim=1)
+
+    def from_codes(self, codes: Int[Tensor, "b i j"]) -> Float[Tensor, "b c i j"]:
+        """Return the levels of each code."""
+        levels = self.levels[:, None, None]
+        digits = codes[:, None] // self.place[:, None, None] % levels
+        return (digits - levels // 2) / (levels // 2)

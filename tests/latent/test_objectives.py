@@ -1,0 +1,100 @@
+"""The evidence lower bound: its divergence against torch, its value against a known density."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from attnoise.errors import ConfigError
+from attnoise.latent import (
+    Autoencoder,
+    AutoencoderConfig,
+    autoencoder_loss,
+    elbo,
+    kl_to_standard_normal,
+)
+
+STD = 0.3
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_divergence_equals_torchs():
+    mean, log_variance = torch.randn(2, 5, 3, 2, 2, generator=seeded())
+    normal = torch.distributions.Normal
+    q = normal(mean, (log_variance / 2).exp())
+    theirs = torch.distributions.kl_divergence(q, normal(0, 1)).flatten(1).sum(1)
+    torch.testing.assert_close(kl_to_standard_normal(mean, log_variance), theirs)
+
+
+def linear_model(shift=0.0):
+    """Build a VAE on pictures of 2 x 2 whose decoder is linear and whose posterior is exact.
+
+    x = W z + STD noise with orthogonal columns: z given x is N(w x / (w^2 + STD^2), ...) per axis.
+    """
+    config = AutoencoderConfig(
+        image_size=2, channels=1, patch=2, widths=(8,), latent_channels=2, bottleneck="vae"
+    )
+    model = Autoencoder(config)
+    weight = torch.tensor([[0.9, 0.0], [0.0, 0.5], [-0.4, 0.0], [0.0, 1.2]])  # 4 numbers, 2 latents
+    square = weight.square().sum(0) + STD**2
+    encode, decode = nn.Linear(4, 4), nn.Linear(2, 4, bias=False)
+    decode.weight.data = weight
+    encode.weight.data = torch.cat([weight.T / square[:, None], torch.zeros(2, 4)])
+    encode.bias.data = torch.cat([torch.full((2,), shift), (STD**2 / square).log()])
+    model.encoder = nn.Sequential(nn.Flatten(), encode, nn.Unflatten(1, (4, 1, 1)))
+    model.decoder = nn.Sequential(nn.Flatten(), decode, nn.Unflatten(1, (1, 2, 2)))
+    covariance = weight @ weight.T + STD**2 * torch.eye(4)
+    return model, torch.distributions.MultivariateNormal(torch.zeros(4), covariance)
+
+
+def test_the_bound_is_the_density_where_the_posterior_is_exact():
+    model, density = linear_model()
+    for x in torch.randn(3, 4, generator=seeded(1)):
+        draws = x.reshape(1, 1, 2, 2).expand(40_000, -1, -1, -1)
+        with torch.no_grad():
+            bound = elbo(model, draws, seeded(2), std=STD).total
+        error = bound.std() / len(bound) ** 0.5
+        assert abs(bound.mean() - density.log_prob(x)) < 4 * error + 1e-3
+
+
+def test_a_wrong_posterior_costs_exactly_its_divergence():
+    shift = 0.2
+    model, density = linear_model(shift)
+    x = torch.randn(4, generator=seeded(1))
+    draws = x.reshape(1, 1, 2, 2).expand(40_000, -1, -1, -1)
+    with torch.no_grad():
+        bound = elbo(model, draws, seeded(2), std=STD).total
+        variance = model.posterior(draws[:1])[1].exp()
+    gap = density.log_prob(x) - bound.mean()
+    wanted = (shift**2 / variance / 2).sum()  # two Gaussians of equal variance
+    assert abs(gap - wanted) < 4 * bound.std() / len(bound) ** 0.5 + 1e-3
+    assert gap > 0.1
+
+
+def test_weighted_loss_is_the_bound_up_to_a_constant():
+    model, _ = linear_model(0.1)
+    x = torch.randn(6, 1, 2, 2, generator=seeded(3))
+    loss = autoencoder_loss(model, x, seeded(4), kl_weight=2 * STD**2)
+    bound = elbo(model, x, seeded(4), std=STD).total.mean()
+    constant = math.log(2 * math.pi * STD**2) / 2
+    torch.testing.assert_close(loss, -2 * STD**2 * (bound / 4 + constant))
+
+
+def test_without_a_weight_only_the_error_counts():
+    model, _ = linear_model()
+    x = torch.randn(6, 1, 2, 2, generator=seeded(3))
+    painted = model(x, seeded(4))
+    torch.testing.assert_close(autoencoder_loss(model, x, seeded(4)), (painted - x).square().mean())
+
+
+@pytest.mark.bad_input
+def test_bad_input():
+    plain = Autoencoder(AutoencoderConfig())
+    with pytest.raises(ConfigError, match="bottleneck 'vae', but it is 'plain'"):
+        elbo(plain, torch.zeros(1, 3, 32, 32), seeded())
+    with pytest.raises(ConfigError, match="std must be above 0"):
+        elbo(linear_model()[0], torch.zeros(1, 1, 2, 2), seeded(), std=0)
