@@ -31,6 +31,7 @@ MODELS: dict[str, tuple[str, str, str]] = {
     "UNet": ("attnoise.diffusion", "UNet", "UNetConfig"),
     "Autoencoder": ("attnoise.latent", "Autoencoder", "AutoencoderConfig"),
     "DiT": ("attnoise.together", "DiT", "DiTConfig"),
+    "TextToImage": ("attnoise.together", "TextToImage", "TextToImageConfig"),
 }
 
 

@@ -1,5 +1,15 @@
 """Part V of the book: the transformer and the diffusion model in one."""
 
 from .dit import PRESETS, DiT, DiTConfig
+from .text_to_image import TextEncoder, TextToImage, TextToImageConfig, sample, word_maps
 
-__all__ = ["PRESETS", "DiT", "DiTConfig"]
+__all__ = [
+    "PRESETS",
+    "DiT",
+    "DiTConfig",
+    "TextEncoder",
+    "TextToImage",
+    "TextToImageConfig",
+    "sample",
+    "word_maps",
+]
