@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("attention", "digits", "gpt", "samplers", "mnist")
+BENCHMARKS = ("attention", "digits", "gpt", "samplers", "mnist", "dit")
 
 
 def main() -> None:

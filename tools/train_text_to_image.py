@@ -48,7 +48,8 @@ def judged(model, autoencoder, captions, seed: int, **options) -> list:
     generator, verdicts = torch.Generator().manual_seed(seed), []
     for start in range(0, len(captions), 200):
         chunk = list(captions[start : start + 200])
-        images = sample(model, autoencoder, chunk, generator, steps=STEPS, **options)
+        tokens = encode_captions(chunk)
+        images = sample(model, autoencoder, tokens, generator, steps=STEPS, **options)
         verdicts += judge_pictures(chunk, images)
     return verdicts
 
@@ -157,7 +158,8 @@ def shuffled(model, autoencoder, name: str, scale: float) -> float:
     """Return how often a picture fits the next caption: what chance would reach."""
     captions = some("unseen", 400, seed=3)
     generator = torch.Generator().manual_seed(8)
-    images = sample(model, autoencoder, captions, generator, steps=STEPS, sampler=name, scale=scale)
+    tokens, options = encode_captions(captions), {"sampler": name, "scale": scale}
+    images = sample(model, autoencoder, tokens, generator, steps=STEPS, **options)
     verdicts = judge_pictures(captions[1:] + captions[:1], images)
     return sum(verdict.exact for verdict in verdicts) / len(verdicts)
 

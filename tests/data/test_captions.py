@@ -83,6 +83,15 @@ def test_tokens_are_words_then_padding():
     assert tokens[1].eq(PADDING).all()
 
 
+def test_texts_are_read_on_the_way_to_tokens():
+    text = "a small red ring left of a large blue cross"
+    assert encode_captions([text]).tolist() == encode_captions([parse_caption(text)]).tolist()
+    with pytest.raises(DataError, match="'pink' is none"):
+        encode_captions(["a large pink ring"])
+    with pytest.raises(DataError, match="captions must be a list"):
+        encode_captions(text)
+
+
 def test_the_longest_caption_fills_the_tokens():
     longest = max(all_captions(), key=lambda caption: len(str(caption).split()))
     assert encode_captions([longest]).ne(PADDING).all()

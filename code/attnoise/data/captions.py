@@ -191,10 +191,20 @@ def load_captions(split: str = "train") -> tuple[Caption, ...]:
     return tuple(pairs)
 
 
-def encode_captions(captions: Sequence[Caption | None]) -> Int[Tensor, "b 10"]:
-    """Turn captions into tokens, `PADDING` after the last word; None is a caption without words."""
+def encode_captions(captions: Sequence[Caption | str | None]) -> Int[Tensor, "b 10"]:
+    """Turn captions into tokens, `PADDING` after the last word.
+
+    Args:
+        captions: As text or already read; None is a caption without words.
+
+    Raises:
+        DataError: A text is no caption, or one text was given where a list of them should be.
+    """
+    if isinstance(captions, str):
+        raise DataError(f"captions must be a list, but it is one text: write [{captions!r}].")
     tokens = torch.full((len(captions), LENGTH), PADDING)
     for row, caption in zip(tokens, captions, strict=True):
-        words = [] if caption is None else str(caption).split()
+        read = parse_caption(caption) if isinstance(caption, str) else caption
+        words = [] if read is None else str(read).split()
         row[: len(words)] = torch.tensor([_TOKENS[word] for word in words])
     return tokens

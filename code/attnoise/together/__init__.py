@@ -1,7 +1,8 @@
 """Part V of the book: the transformer and the diffusion model in one."""
 
 from .dit import PRESETS, DiT, DiTConfig
-from .text_to_image import TextEncoder, TextToImage, TextToImageConfig, sample, word_maps
+from .text_encoder import TextEncoder
+from .text_to_image import TextToImage, TextToImageConfig, sample, word_maps
 
 __all__ = [
     "PRESETS",

@@ -9,18 +9,17 @@ from torch import Tensor, nn
 from ..diffusion import time_features
 from ..diffusion.networks import check_images
 from ..errors import ConfigError, ShapeError, choose
-from ..transformers import Block, BlockConfig
+from ..transformers import Block, BlockConfig, patchify, unpatchify
 from ..transformers.block import Modulation
-from ..transformers.vit import patchify, unpatchify
 
 CONDITIONING = ("adaln_zero", "in_context", "cross_attention")
-# Peebles & Xie 2022, table 1
-PRESETS = {
+PRESETS = {  # Peebles & Xie 2022, table 1
     "DiT-S": {"d": 384, "depth": 12, "heads": 6},
     "DiT-B": {"d": 768, "depth": 12, "heads": 12},
     "DiT-L": {"d": 1024, "depth": 24, "heads": 16},
     "DiT-XL": {"d": 1152, "depth": 28, "heads": 16},
 }
+POSITIVE = "image_size", "channels", "patch", "d", "depth", "heads", "context_width", "norm_eps"
 FREQUENCIES = 256  # numbers that describe a time before the network has seen it
 
 
@@ -41,10 +40,11 @@ class DiTConfig:
             gate), "in_context" (two more tokens) or "cross_attention" (two tokens to look up).
         context_width: Width of the vectors of a text that every block looks up by
             cross-attention; None for a model without text.
+        variance: Answer twice as many channels, the second half for the variance of a step.
+        norm_eps, mlp: As in `BlockConfig`; the defaults are the published ones.
 
     Raises:
-        ConfigError: Sizes do not divide, there is a null class but no other, or a text is to
-            share the cross-attention of time and label.
+        ConfigError: Sizes are out of range or do not divide, or settings exclude each other.
     """
 
     image_size: int = 8
@@ -57,10 +57,16 @@ class DiTConfig:
     null_class: bool = False
     conditioning: str = "adaln_zero"
     context_width: int | None = None
+    variance: bool = False
+    norm_eps: float = 1e-6
+    mlp: str = "gelu_tanh"
 
     def __post_init__(self) -> None:
         choose("conditioning", self.conditioning, dict.fromkeys(CONDITIONING))
-        if self.patch < 1 or self.image_size % self.patch:
+        for name in POSITIVE:
+            if (value := getattr(self, name)) is not None and not value > 0:
+                raise ConfigError(f"{name} must be above 0, but it is {value}.")
+        if self.image_size % self.patch:
             raise ConfigError(
                 f"image_size must be a multiple of patch, but they are {self.image_size} and "
                 f"{self.patch}; patches tile the image."
@@ -70,27 +76,26 @@ class DiTConfig:
                 f"d must be a multiple of heads and of 4, for two axes of sines and cosines, but "
                 f"d = {self.d}, heads = {self.heads}."
             )
-        if self.null_class and not self.classes:
-            raise ConfigError("null_class must be False if there are no classes, but it is True.")
+        if self.classes < self.null_class:
+            raise ConfigError(
+                "null_class must be False if there are no classes, and classes at least 0, but "
+                f"they are {self.null_class} and {self.classes}."
+            )
         if self.conditioning == "cross_attention" and self.context_width is not None:
             raise ConfigError(
                 "conditioning must not be 'cross_attention' if there is a text, which takes the "
                 f"blocks' cross-attention, but context_width is {self.context_width}; use "
-                "'adaln_zero'."
+                "'adaln_zero' or 'in_context'."
             )
+        self.block()  # knows which mlp there is
 
     def block(self) -> BlockConfig:
         """Return the shape of each block."""
-        modulated = self.conditioning == "adaln_zero"
-        looks_up = self.d if self.conditioning == "cross_attention" else self.context_width
         return BlockConfig(
-            d=self.d,
-            heads=self.heads,
-            mlp="gelu_tanh",
-            norm_eps=1e-6,
-            condition_width=self.d if modulated else None,
-            context_width=looks_up,
-        )
+            d=self.d, heads=self.heads, mlp=self.mlp, norm_eps=self.norm_eps,
+            condition_width=self.d if self.conditioning == "adaln_zero" else None,
+            context_width=self.d if self.conditioning == "cross_attention" else self.context_width,
+        )  # fmt: skip
 
 
 def grid_positions(side: int, d: int) -> Float[Tensor, "n d"]:
@@ -118,8 +123,7 @@ class DiT(nn.Module):
         config: Its shape.
 
     Source: Peebles & Xie 2022, section 3, arXiv:2212.09748.
-    Differs: it has no second output for a variance; "in_context" and "cross_attention" end in an
-        ordinary norm.
+    Differs: patches are written channel by channel; labels are dropped in training loops; text.
     """
 
     positions: Tensor
@@ -136,9 +140,9 @@ class DiT(nn.Module):
         self.labels = nn.Embedding(rows, d) if config.classes else None
         self.blocks = nn.ModuleList(Block(config.block()) for _ in range(config.depth))
         modulated = config.conditioning == "adaln_zero"
-        self.norm = nn.LayerNorm(d, eps=1e-6, elementwise_affine=not modulated)
+        self.norm = nn.LayerNorm(d, eps=config.norm_eps, elementwise_affine=not modulated)
         self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(d, 2 * d)) if modulated else None
-        self.write = nn.Linear(d, pixels)
+        self.write = nn.Linear(d, (1 + config.variance) * pixels)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -150,8 +154,7 @@ class DiT(nn.Module):
         for layer in self.modules():
             if isinstance(layer, nn.Linear):
                 nn.init.xavier_uniform_(layer.weight)
-                if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
+                nn.init.zeros_(layer.bias)
         for layer in (*self.time, self.labels):
             if isinstance(layer, nn.Linear | nn.Embedding):
                 nn.init.normal_(layer.weight, std=0.02)
@@ -168,7 +171,7 @@ class DiT(nn.Module):
         *,
         context: Float[Tensor, "b m e"] | None = None,
         context_mask: Bool[Tensor, "..."] | None = None,
-    ) -> Float[Tensor, "b c i j"]:
+    ) -> Float[Tensor, "b out i j"]:
         """Answer for noisy latents.
 
         Args:
@@ -179,21 +182,13 @@ class DiT(nn.Module):
             context_mask: Boolean, True = may be looked at; broadcasts to "b h n m".
 
         Raises:
-            ShapeError: The latents have another size, or a label or a text is missing or not
-                asked for.
+            ShapeError: A shape is off, or a label or a text is missing or not asked for.
         """
         config = self.config
-        check_images(config, x_t, label)
-        if (context is None) != (config.context_width is None):
-            raise ShapeError(
-                f"context: the model was built with context_width = {config.context_width}, but "
-                f"{'no text' if context is None else 'a text'} was given; pass one exactly if it "
-                "has a width."
-            )
+        self._check(x_t, t, label, context, context_mask)
         x = self.read(patchify(x_t, config.patch)) + self.positions  # b n d
-        known = self.time(time_features(t, FREQUENCIES))  # b d
-        named = None if self.labels is None else self.labels(label)
-        tokens = torch.stack([known] if named is None else [known, named], dim=1)  # b 1-2 d
+        named = [] if self.labels is None else [self.labels(label)]  # b d
+        tokens = torch.stack([self.time(time_features(t, FREQUENCIES)), *named], dim=1)  # b 1-2 d
         inputs = {"context": context, "context_mask": context_mask}
         if config.conditioning == "adaln_zero":
             inputs["condition"] = tokens.sum(dim=1)
@@ -207,4 +202,19 @@ class DiT(nn.Module):
         if self.modulation is not None:
             shift, scale = self.modulation(inputs["condition"])[:, None].chunk(2, dim=-1)
             x = (1 + scale) * x + shift
-        return unpatchify(self.write(x), config.patch, config.channels)
+        return unpatchify(self.write(x), config.patch, (1 + config.variance) * config.channels)
+
+    def _check(self, x_t, t, label, context, context_mask) -> None:
+        check_images(self.config, x_t, label)
+        if t.shape != x_t.shape[:1] or (label is not None and label.shape != t.shape):
+            raise ShapeError(
+                f"t and label must have shape ({len(x_t)},), one number for each of x_t, but t has "
+                f"{tuple(t.shape)} and label {None if label is None else tuple(label.shape)}."
+            )
+        width, silent = self.config.context_width, context is None
+        if silent != (width is None) or (silent and context_mask is not None):
+            raise ShapeError(
+                f"context: the model was built with context_width = {width}, but "
+                f"{'no text' if silent else 'a text'} was given; pass one, with a mask or without, "
+                "exactly if it has a width."
+            )

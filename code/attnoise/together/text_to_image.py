@@ -1,16 +1,16 @@
 """From a caption to a picture: a text encoder, a diffusion transformer, a decoder of latents."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ..attention import record_weights
-from ..data.captions import LENGTH, PADDING, WORDS, Caption, encode_captions, parse_caption
 from ..diffusion import (
+    Denoiser,
     GuidedDenoiser,
     LinearPath,
     NetworkDenoiser,
@@ -21,10 +21,10 @@ from ..diffusion import (
     last,
     time_grid,
 )
-from ..errors import ConfigError, DataError, choose
+from ..errors import ConfigError, choose
 from ..latent import Autoencoder
-from ..transformers import Block, BlockConfig, initialise
 from .dit import DiT, DiTConfig
+from .text_encoder import PADDING, TextEncoder
 
 PATH = LinearPath()
 SAMPLERS: dict[str, Callable] = {
@@ -34,44 +34,13 @@ SAMPLERS: dict[str, Callable] = {
 }
 
 
-class TextEncoder(nn.Module):
-    """Read a caption with the blocks of Part II: a vector per word, which has seen all the others.
-
-    Args:
-        d: Width of a word's vector.
-        depth: Number of blocks.
-        heads: Their attention heads; must divide d.
-    """
-
-    def __init__(self, d: int = 96, *, depth: int = 2, heads: int = 4) -> None:
-        super().__init__()
-        self.words = nn.Embedding(1 + len(WORDS), d)
-        self.positions = nn.Parameter(torch.randn(LENGTH, d) * d**-0.5)
-        self.blocks = nn.ModuleList(Block(BlockConfig(d=d, heads=heads)) for _ in range(depth))
-        self.norm = nn.LayerNorm(d)
-        initialise(self, std=d**-0.5)
-
-    def forward(
-        self, tokens: Int[Tensor, "b 10"]
-    ) -> tuple[Float[Tensor, "b 10 d"], Bool[Tensor, "b 10"]]:
-        """Return a vector per token, and which tokens may be looked at.
-
-        Padding may not. A caption without words leaves one token to look at, the first padding:
-        its vector is what the model knows when nothing was asked for.
-        """
-        known = tokens != PADDING
-        known = known | (torch.arange(LENGTH, device=tokens.device) == 0)
-        x = self.words(tokens) + self.positions  # b 10 d
-        for block in self.blocks:
-            x = block(x, known[:, None, None])
-        return self.norm(x), known
-
-
 @dataclass(frozen=True, kw_only=True)
 class TextToImageConfig:
     """Shape of a `TextToImage`.
 
     Args:
+        vocabulary: Number of tokens, padding included.
+        length: Tokens of the longest caption.
         latent_size: Side of a latent.
         latent_channels: Its channels.
         patch: Side of the square of latents that is one token.
@@ -86,6 +55,8 @@ class TextToImageConfig:
         ConfigError: Sizes do not divide.
     """
 
+    vocabulary: int = 20
+    length: int = 10
     latent_size: int = 8
     latent_channels: int = 4
     patch: int = 2
@@ -125,14 +96,17 @@ class TextToImage(nn.Module):
     def __init__(self, config: TextToImageConfig) -> None:
         super().__init__()
         self.config = config
-        self.text = TextEncoder(config.text_width, depth=config.text_depth, heads=config.text_heads)
+        c = config
+        self.text = TextEncoder(
+            c.vocabulary, c.length, c.text_width, depth=c.text_depth, heads=c.text_heads
+        )
         self.dit = DiT(config.dit())
 
     def forward(
         self,
         x_t: Float[Tensor, "b c i j"],
         t: Float[Tensor, " b"],
-        tokens: Int[Tensor, "b 10"],
+        tokens: Int[Tensor, "b m"],
     ) -> Float[Tensor, "b c i j"]:
         """Return the velocity of noisy latents at times in [0, 1], 1 being noise."""
         words, known = self.text(tokens)
@@ -141,7 +115,7 @@ class TextToImage(nn.Module):
     def loss(
         self,
         latents: Float[Tensor, "b c i j"],
-        tokens: Int[Tensor, "b 10"],
+        tokens: Int[Tensor, "b m"],
         generator: torch.Generator,
         *,
         dropped: float = 0.1,
@@ -154,42 +128,41 @@ class TextToImage(nn.Module):
 
 
 def captioned(
-    model: TextToImage, captions: Sequence[Caption], scale: float, interval: tuple | None = None
-) -> tuple[Callable, Int[Tensor, " b"]]:
+    model: TextToImage, tokens: Int[Tensor, "b m"], scale: float | int
+) -> tuple[Denoiser, Int[Tensor, " b"]]:
     """Return a denoiser that hears one caption per sample, and the labels to call it with.
 
     A label is the number of a caption; the number after the last is the caption without words,
     which guidance compares with. So every sampler of Part III draws from text, unchanged.
     """
-    tokens = encode_captions([*captions, None])
+    silence = torch.full_like(tokens[:1], PADDING)
     with torch.no_grad():
-        words, known = model.text(tokens)
+        words, known = model.text(torch.cat([tokens, silence]))
 
     def network(x_t: Tensor, t: Tensor, label: Tensor) -> Tensor:
         mask = known[label][:, None, None]
         return model.dit(x_t, t, context=words[label], context_mask=mask)
 
     denoiser = NetworkDenoiser(network, PATH, "u")
-    guided = GuidedDenoiser(denoiser, scale, null_label=len(captions), interval=interval)
-    return guided, torch.arange(len(captions))
+    return GuidedDenoiser(denoiser, scale, null_label=len(tokens)), torch.arange(len(tokens))
 
 
 def sample(
     model: TextToImage,
     autoencoder: Autoencoder,
-    captions: Sequence[Caption | str],
+    tokens: Int[Tensor, "b m"],
     generator: torch.Generator,
     *,
     steps: int = 8,
-    scale: float = 2.0,
+    scale: float | int = 2.0,
     sampler: str = "euler",
-) -> Float[Tensor, "b 3 32 32"]:
+) -> Float[Tensor, "b c h w"]:
     """Draw one picture per caption.
 
     Args:
         model: Predicts velocities of the autoencoder's latents.
         autoencoder: Decodes them.
-        captions: What to draw, as text or already read.
+        tokens: What to draw: `encode_captions(["a large red circle"])`.
         generator: Where the noise comes from.
         steps: Of the sampler; each asks the network with the caption and without.
         scale: Of guidance; 1 is off.
@@ -200,20 +173,15 @@ def sample(
 
     Raises:
         ConfigError: There are no captions, the sampler is unknown, or steps are too few for it.
-        DataError: A caption is none; see `parse_caption`.
         ShapeError: The latents of model and autoencoder differ in size.
     """
-    if not len(captions):
-        raise ConfigError("captions must hold one caption or more, but there are none.")
-    if isinstance(captions, str):
-        raise DataError(f"captions must be a list of captions, but it is one text: [{captions!r}].")
+    if not len(tokens):
+        raise ConfigError("tokens must hold one caption or more, but there are none.")
     draw = choose("sampler", sampler, SAMPLERS)
-    read = [parse_caption(c) if isinstance(c, str) else c for c in captions]
-    denoiser, label = captioned(model, read, scale)
-    config = model.config
-    shape = (len(read), config.latent_channels, config.latent_size, config.latent_size)
-    noise = torch.randn(shape, generator=generator)
-    times = time_grid(PATH, steps, "even")
+    denoiser, label = captioned(model, tokens, scale)
+    side, channels = model.config.latent_size, model.config.latent_channels
+    noise = torch.randn(len(tokens), channels, side, side, generator=generator)
+    times = time_grid(PATH, steps)
     latents = last(draw(denoiser, noise, PATH, timesteps=times, label=label))
     with torch.no_grad():
         return autoencoder.decode(latents)
@@ -223,20 +191,20 @@ def word_maps(
     model: TextToImage,
     latents: Float[Tensor, "b c i j"],
     t: Float[Tensor, " b"],
-    captions: Sequence[Caption],
-) -> Float[Tensor, "b layers h words i j"]:
+    tokens: Int[Tensor, "b m"],
+) -> Float[Tensor, "b layers h m i j"]:
     """Return how much each place of the picture looks at each word, in every block and head.
 
     Args:
         latents: Noisy latents.
         t: Their times in [0, 1].
-        captions: What they become.
+        tokens: The captions that they become.
 
     Source: Hertz et al. 2022, section 3, arXiv:2208.01626.
     """
     with torch.no_grad(), record_weights(model.dit) as recorded:
-        model(latents, t, encode_captions(captions))
+        model(latents, t, tokens)
     maps = [w for name, w in recorded.items() if name.endswith("cross_attention")]  # b h n m
     side = model.config.latent_size // model.config.patch
-    stacked = torch.stack(maps, dim=1).transpose(-1, -2)  # b layers h words n
+    stacked = torch.stack(maps, dim=1).transpose(-1, -2)  # b layers h m n
     return stacked.unflatten(-1, (side, side))
