@@ -4,7 +4,9 @@ diffusers                    UNet2DModel, DDPMScheduler with its cosine schedule
 smalldiffusion               Unet, scaled input, ScheduleDDPM, its DDPM sampler
 denoising-diffusion-pytorch  Unet of its classifier-free guidance, cosine schedule, DDIM with eta 1
 
-All are sized to about as many parameters as ours, get the class, and train with AdamW at 2e-3.
+All are sized to about as many parameters as ours, get the class, train with AdamW at 2e-3 and
+predict x0: with 150 CPU-seconds that served diffusers far better than predicting noise (seed 0: a
+distance of 6.2 and 23.5).
 """
 
 import importlib
@@ -32,10 +34,9 @@ def submodule(package: str, name: str) -> ModuleType:
 class Diffusers:
     """The library's U-Net, with its own scheduler for noising and sampling."""
 
-    optimizer, lr = "adamw", 2e-3
+    optimizer, lr, name = "adamw", 2e-3, "diffusers"
 
-    def __init__(self, prediction: str) -> None:
-        self.name = f"diffusers {prediction}"
+    def __init__(self) -> None:
         self.model = UNet2DModel(
             sample_size=28,
             in_channels=1,
@@ -49,15 +50,14 @@ class Diffusers:
             num_class_embeds=10,
         )
         self.scheduler = DDPMScheduler(
-            beta_schedule="squaredcos_cap_v2", prediction_type=prediction, clip_sample=True
+            beta_schedule="squaredcos_cap_v2", prediction_type="sample", clip_sample=True
         )
 
     def loss(self, images, labels, generator):
         t = torch.randint(0, 1000, (len(images),), generator=generator)
         eps = torch.randn(images.shape, generator=generator)
         output = self.model(self.scheduler.add_noise(images, eps, t), t, class_labels=labels).sample
-        wanted = eps if self.scheduler.config.prediction_type == "epsilon" else images
-        return F.mse_loss(output, wanted)
+        return F.mse_loss(output, images)
 
     @torch.no_grad()
     def sample(self, model, labels, steps, generator):
@@ -78,7 +78,7 @@ class SmallDiffusion:
         unet = submodule("smalldiffusion", "model_unet")
         parts = submodule("smalldiffusion", "model")
         self.library = submodule("smalldiffusion", "diffusion")
-        self.model = parts.Scaled(unet.Unet)(
+        self.model = parts.Scaled(parts.PredX0(unet.Unet))(
             in_dim=28,
             in_ch=1,
             out_ch=1,
@@ -123,7 +123,7 @@ class DenoisingDiffusionPytorch:
 
     def _diffusion(self, model, steps):
         return self.library.GaussianDiffusion(
-            model, image_size=28, timesteps=1000, sampling_timesteps=steps
+            model, image_size=28, timesteps=1000, sampling_timesteps=steps, objective="pred_x0"
         )
 
     def loss(self, images, labels, generator):
@@ -145,9 +145,4 @@ class DenoisingDiffusionPytorch:
 
 def rivals() -> list:
     """Return one of each, untrained."""
-    return [
-        Diffusers("epsilon"),
-        Diffusers("sample"),
-        SmallDiffusion(),
-        DenoisingDiffusionPytorch(),
-    ]
+    return [Diffusers(), SmallDiffusion(), DenoisingDiffusionPytorch()]

@@ -13,7 +13,7 @@ settings.register_profile("shared machine", deadline=None, max_examples=25)
 settings.load_profile("shared machine")
 
 # Before the first import of the package: the hook decorates functions as they are loaded.
-CHECKED = ["attention", "transformers", "diffusion", "data"]
+CHECKED = ["attention", "transformers", "diffusion", "latent", "together", "data"]
 jaxtyping.install_import_hook([f"attnoise.{room}" for room in CHECKED], "beartype.beartype")
 
 

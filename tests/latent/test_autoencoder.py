@@ -17,6 +17,7 @@ from attnoise.latent import (
     autoencoder_loss,
     measure_latents,
 )
+from attnoise.latent.autoencoder import ResidualPair
 
 SMALL = {"image_size": 12, "channels": 5, "patch": 3, "widths": (8, 16), "latent_channels": 3}
 
@@ -80,6 +81,40 @@ def test_the_scale_is_part_of_the_checkpoint(tmp_path):
     torch.testing.assert_close(loaded.encode(x), model.eval().encode(x))
 
 
+def test_depth_adds_a_pair_to_each_stage_of_both_ways():
+    def pairs(depth):
+        model = build(depth=depth)
+        ways = (model.encoder, model.decoder)
+        return [sum(isinstance(part, ResidualPair) for part in way) for way in ways]
+
+    assert pairs(1) == [2, 3]
+    assert pairs(4) == [8, 9]
+
+
+def test_gradients_reach_every_parameter():
+    model = build(bottleneck="vae", depth=2)
+    for parameter in model.parameters():
+        if not parameter.any():  # the convolutions that start at zero
+            torch.nn.init.normal_(parameter, std=0.1, generator=seeded())
+    autoencoder_loss(model, pictures(), seeded(), kl_weight=1e-3).backward()
+    still = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not still
+
+
+def test_what_cannot_be_measured_leaves_the_scale_alone():
+    model, x = build(), pictures(50)
+    assert not model.measured
+    measure_latents(model, x)
+    assert model.measured
+    before = model.latent_mean.clone(), model.latent_std.clone()
+    torch.nn.init.zeros_(model.encoder[-1].weight[1])
+    for bad, message in ((x * math.nan, "finite"), (x[:0], "some hundreds"), (x, "constant")):
+        with pytest.raises(DataError, match=message):
+            measure_latents(model, bad)
+        assert torch.equal(model.latent_mean, before[0])
+        assert torch.equal(model.latent_std, before[1])
+
+
 def test_a_dead_channel_is_named():
     model = build()
     last = model.encoder[-1]
@@ -119,16 +154,42 @@ def test_codes_and_levels_are_one_to_one(levels):
     assert values.abs().max() <= 1
 
 
-@given(st.integers(2, 9), st.floats(-20, 20))
+@given(st.integers(2, 17), st.floats(-4, 4))
 def test_quantiser_follows_the_papers_equations(count, value):
-    # Mentzer et al. 2023, appendix A.1, written out for one number
-    half = (count - 1) * 1.001 / 2
+    # Mentzer et al. 2023, appendix A.1, written out for one number: minus epsilon, and a tangent
+    half = (count - 1) * (1 - 1e-3) / 2
     offset = 0.5 if count % 2 == 0 else 0.0
-    bounded = math.tanh(value + math.atanh(offset / half)) * half - offset
-    got = FiniteScalarQuantiser((count,))(torch.full((1, 1, 1, 1), value)).item() * (count // 2)
+    bounded = math.tanh(value + math.tan(offset / half)) * half - offset
+    slope = half * (1 - math.tanh(value + math.tan(offset / half)) ** 2)
+    z = torch.full((1, 1, 1, 1), value, requires_grad=True)
+    level = FiniteScalarQuantiser((count,))(z)
+    level.backward()
+    assert z.grad.item() * (count // 2) == pytest.approx(slope, rel=2e-4, abs=1e-6)
+    got = level.item() * (count // 2)
     assert abs(got - round(got)) < 1e-5
-    assert abs(got - bounded) <= 0.5 + 1e-4
-    assert -(count // 2) - 1e-4 <= got <= (count - 1) // 2 + 1e-4
+    if abs(abs(bounded - math.floor(bounded)) - 0.5) > 1e-4:  # no tie between two levels
+        assert round(got) == round(bounded)
+    assert -(count // 2) <= round(got) <= (count - 1) // 2
+
+
+@given(st.lists(st.integers(2, 9), min_size=1, max_size=4), st.integers(0, 99))
+def test_what_is_quantised_has_a_number_and_comes_back(levels, seed):
+    quantiser = FiniteScalarQuantiser(levels)
+    quantised = quantiser(3 * torch.randn(5, len(levels), 3, 2, generator=seeded(seed)))
+    codes = quantiser.to_codes(quantised)
+    assert codes.shape == (5, 3, 2)
+    assert 0 <= codes.min() <= codes.max() < math.prod(levels)
+    torch.testing.assert_close(quantiser.from_codes(codes), quantised)
+
+
+@pytest.mark.parametrize("count", [2, 3, 999, 1000])
+def test_the_ends_are_reached_and_zero_learns(count):
+    quantiser = FiniteScalarQuantiser((count,))
+    ends = quantiser(torch.tensor([-30.0, 30.0]).reshape(1, 1, 1, 2)) * (count // 2)
+    assert ends.round().flatten().tolist() == [-(count // 2), (count - 1) // 2]
+    zero = torch.zeros(1, 1, 1, 1, requires_grad=True)
+    quantiser(zero).backward()
+    assert zero.grad > 0.05
 
 
 def test_every_level_is_reached_and_zero_stays_zero():
@@ -155,6 +216,11 @@ def test_rounding_passes_gradients_on():
         ({"bottleneck": "vq"}, "bottleneck must be one of"),
         ({"widths": (8, 12)}, "multiples of 8"),
         ({"widths": ()}, "multiples of 8"),
+        ({"widths": (8, 0)}, "multiples of 8"),
+        ({"depth": 0}, "depth must be at least 1"),
+        ({"latent_channels": 0}, "latent_channels must be at least 1"),
+        ({"image_size": 0}, "image_size must be at least 1"),
+        ({"bottleneck": "fsq", "levels": (3, 3, 1001)}, "at most 1,000"),
         ({"image_size": 14}, "multiple of patch times 2"),
         ({"bottleneck": "fsq"}, "levels must hold 3 numbers"),
         ({"levels": (3, 3, 3)}, "levels must hold 0 numbers"),
@@ -175,5 +241,7 @@ def test_bad_input():
         model.decode(torch.zeros(1, 3, 4, 4))
     with pytest.raises(ConfigError, match="kl_weight must be at least 0"):
         autoencoder_loss(model, pictures(), seeded(), kl_weight=0.1)
+    with pytest.raises(ConfigError, match="kl_weight must be at least 0"):
+        autoencoder_loss(build(bottleneck="vae"), pictures(), seeded(), kl_weight=-0.1)
     with pytest.raises(DataError, match="NaN"):
         autoencoder_loss(model, pictures() * math.nan, seeded())

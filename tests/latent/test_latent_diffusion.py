@@ -10,10 +10,12 @@ from attnoise.diffusion import (
     DenoisingTransformerConfig,
     UNet,
     UNetConfig,
+    ddim_sample,
+    dpm_solver_sample,
     flow_loss,
     heun_sample,
 )
-from attnoise.errors import ShapeError
+from attnoise.errors import ConfigError, ShapeError
 from attnoise.latent import Autoencoder, AutoencoderConfig, LatentDiffusion, measure_latents
 from attnoise.latent.latent_diffusion import EULER
 from attnoise.together import DiT, DiTConfig
@@ -59,7 +61,7 @@ def test_any_denoiser_trains_and_draws(name, autoencoder):
     for step in range(2):
         model.loss(pictures(), seeded(step), label=label).backward()
         optimizer.step()
-    assert all(p.grad is None for p in model.autoencoder.parameters())
+    assert all(p.grad is None and not p.requires_grad for p in model.autoencoder.parameters())
     assert all(map(torch.equal, before, model.autoencoder.parameters()))
     drawn = [
         model.sample(5, seeded(3), steps=3, label=label, scale=scale) for scale in (1.0, 1.0, 2.0)
@@ -95,9 +97,48 @@ def test_an_exact_velocity_brings_back_the_data(autoencoder):
     latent = autoencoder.encode(picture).detach()
     model = LatentDiffusion(Exact(), autoencoder)
     wanted = autoencoder.decode(latent).expand(3, -1, -1, -1)
-    for sampler in (EULER, partial(heun_sample, clock="flow")):
+    samplers = (EULER, partial(heun_sample, clock="flow"), ddim_sample, dpm_solver_sample)
+    for sampler in samplers:
         drawn = model.sample(3, seeded(5), steps=4, sampler=sampler)
         torch.testing.assert_close(drawn, wanted, atol=1e-4, rtol=1e-4)
+
+
+def test_times_can_be_given_for_training_and_for_drawing(autoencoder):
+    asked = []
+
+    class Listens(torch.nn.Module):
+        config = DiTConfig(**LATENT)
+
+        def forward(self, x_t, t):
+            asked.append(t)
+            return x_t * t[:, None, None, None]
+
+    model = LatentDiffusion(Listens(), autoencoder)
+    model.sample(2, seeded(), timesteps=[1.0, 0.9, 0.3, 0.0])
+    assert [round(t[0].item(), 6) for t in asked] == [1.0, 0.9, 0.3]
+    latents = autoencoder.encode(pictures())
+    options = {"times": "uniform", "shift": 3.0}
+    wanted = flow_loss(model.network, latents, seeded(7), **options)
+    torch.testing.assert_close(model.loss(pictures(), seeded(7), **options), wanted)
+
+
+@pytest.mark.bad_input
+def test_an_autoencoder_without_a_scale_is_refused():
+    config = AutoencoderConfig(image_size=16, channels=1, widths=(8, 16), latent_channels=3)
+    with pytest.raises(ConfigError, match="never measured; call measure_latents"):
+        LatentDiffusion(NETWORKS["DiT"](), Autoencoder(config))
+
+
+@pytest.mark.bad_input
+def test_labels_that_do_not_fit_are_named(autoencoder):
+    model = LatentDiffusion(NETWORKS["DiT"](), autoencoder)
+    with pytest.raises(ShapeError, match=r"label must have shape \(3,\), .* is \(2,\)"):
+        model.sample(3, seeded(), label=torch.tensor([0, 1]))
+    with pytest.raises(ConfigError, match="label must be given"):
+        model.sample(3, seeded(), scale=2.0)
+    without = LatentDiffusion(DiT(DiTConfig(**LATENT, d=16, depth=1, heads=2)), autoencoder)
+    with pytest.raises(ConfigError, match="null"):
+        without.sample(2, seeded(), scale=2.0)
 
 
 @pytest.mark.bad_input

@@ -84,6 +84,15 @@ def test_weighted_loss_is_the_bound_up_to_a_constant():
     torch.testing.assert_close(loss, -2 * STD**2 * (bound / 4 + constant))
 
 
+def test_bits_are_what_torchs_density_costs():
+    model, density = linear_model()  # its posterior is exact: every draw gives the density
+    x = torch.randn(40_000, 4, generator=seeded(5)) * 0.5
+    with torch.no_grad():
+        bits = elbo(model, x.reshape(-1, 1, 2, 2), seeded(6), std=STD).bits_per_dimension(4)
+    wanted = -density.log_prob(x) / 4 / math.log(2)
+    assert bits.mean().item() == pytest.approx(wanted.mean().item(), abs=0.01)
+
+
 def test_without_a_weight_only_the_error_counts():
     model, _ = linear_model()
     x = torch.randn(6, 1, 2, 2, generator=seeded(3))

@@ -149,6 +149,12 @@ def test_weights_start_as_published():
     assert not any(bias.any() for bias in biases)
 
 
+def test_every_norm_has_the_configs_epsilon():
+    model = DiT(DiTConfig(**SMALL, context_width=12, norm_eps=0.25))
+    norms = [m.eps for m in model.modules() if isinstance(m, torch.nn.LayerNorm)]
+    assert norms == [0.25] * (2 * 3 + 1)
+
+
 @pytest.mark.parametrize("conditioning", CONDITIONING)
 def test_training_from_the_published_zeros_reaches_every_parameter(conditioning):
     torch.manual_seed(0)

@@ -24,19 +24,21 @@ class AutoencoderConfig:
         channels: Numbers per pixel.
         patch: Side of the squares that become one place before anything else.
         widths: Channels of each stage, multiples of 8; each is half as large as the one before.
+        depth: Pairs of convolutions in each stage, down and up.
         latent_channels: Numbers per place of the latent.
         bottleneck: "plain"; "vae", where each number has a mean and a variance; or "fsq", where
             each number is rounded to one of a few levels.
         levels: For "fsq", how many levels each latent channel has.
 
     Raises:
-        ConfigError: Sizes do not divide, or levels do not fit the bottleneck.
+        ConfigError: Sizes do not divide or are below 1, or levels do not fit the bottleneck.
     """
 
     image_size: int = 32
     channels: int = 3
     patch: int = 2
     widths: Sequence[int] = (32, 64)
+    depth: int = 1
     latent_channels: int = 4
     bottleneck: str = "plain"
     levels: Sequence[int] = ()
@@ -45,7 +47,10 @@ class AutoencoderConfig:
         for name in ("widths", "levels"):  # a card holds lists
             object.__setattr__(self, name, tuple(getattr(self, name)))
         choose("bottleneck", self.bottleneck, dict.fromkeys(BOTTLENECKS))
-        if not self.widths or any(width % GROUPS for width in self.widths):
+        for name in ("image_size", "channels", "depth", "latent_channels"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, but it is {getattr(self, name)}.")
+        if not self.widths or any(width < 1 or width % GROUPS for width in self.widths):
             raise ConfigError(f"widths must be multiples of {GROUPS}, but they are {self.widths}.")
         if self.patch < 1 or self.image_size % (self.patch * 2 ** (len(self.widths) - 1)):
             raise ConfigError(
@@ -115,19 +120,23 @@ class Autoencoder(nn.Module):
         widths, z, pixels = config.widths, config.latent_channels, config.channels * config.patch**2
         down: list[nn.Module] = [nn.Conv2d(pixels, widths[0], 3, padding=1)]
         up: list[nn.Module] = [nn.Conv2d(z, widths[-1], 3, padding=1), ResidualPair(widths[-1])]
+
+        def stage(width: int) -> list[nn.Module]:
+            return [ResidualPair(width) for _ in range(config.depth)]
+
         for a, b in zip(widths[:-1], widths[1:], strict=True):
-            down += [ResidualPair(a), nn.Conv2d(a, b, 3, stride=2, padding=1)]
+            down += [*stage(a), nn.Conv2d(a, b, 3, stride=2, padding=1)]
         for b, a in zip(widths[:0:-1], widths[-2::-1], strict=True):
-            up += [ResidualPair(b), nn.Upsample(scale_factor=2), nn.Conv2d(b, a, 3, padding=1)]
+            up += [*stage(b), nn.Upsample(scale_factor=2), nn.Conv2d(b, a, 3, padding=1)]
         outputs = 2 * z if config.bottleneck == "vae" else z
         last, first = widths[-1], widths[0]
         down += [
-            ResidualPair(last),
+            *stage(last),
             nn.GroupNorm(GROUPS, last),
             nn.SiLU(),
             nn.Conv2d(last, outputs, 1),
         ]
-        up += [ResidualPair(first), nn.GroupNorm(GROUPS, first), nn.SiLU()]
+        up += [*stage(first), nn.GroupNorm(GROUPS, first), nn.SiLU()]
         self.encoder = nn.Sequential(nn.PixelUnshuffle(config.patch), *down)
         self.decoder = nn.Sequential(
             *up, nn.Conv2d(first, pixels, 3, padding=1), nn.PixelShuffle(config.patch)
@@ -135,6 +144,11 @@ class Autoencoder(nn.Module):
         self.quantiser = FiniteScalarQuantiser(config.levels) if config.levels else None
         self.register_buffer("latent_mean", torch.zeros(z))
         self.register_buffer("latent_std", torch.ones(z))
+
+    @property
+    def measured(self) -> bool:
+        """Whether `measure_latents` has seen data; until then the scale is 0 and 1."""
+        return bool(self.latent_mean.any() or (self.latent_std != 1).any())
 
     def posterior(
         self, images: Float[Tensor, "b c h w"]

@@ -1,6 +1,6 @@
 """Latent diffusion: any denoiser, in any autoencoder's latents."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
 
@@ -19,7 +19,7 @@ from ..diffusion import (
     time_grid,
 )
 from ..diffusion.networks import ImageConfig
-from ..errors import ShapeError
+from ..errors import ConfigError, ShapeError
 from .autoencoder import Autoencoder
 
 EULER = partial(euler_sample, clock="flow")  # along the velocity, as flows are drawn
@@ -35,6 +35,7 @@ class LatentDiffusion(nn.Module):
 
     Raises:
         ShapeError: The network was built for latents of another size.
+        ConfigError: The autoencoder's latents were never measured.
 
     Source: Rombach et al. 2021, section 3, arXiv:2112.10752, with the straight paths of Liu et al.
         2022, arXiv:2209.03003.
@@ -52,6 +53,11 @@ class LatentDiffusion(nn.Module):
                 f"latents have {latent.latent_channels} of side {latent.latent_size}; build the "
                 "network with channels and image_size of the latents."
             )
+        if not autoencoder.measured:
+            raise ConfigError(
+                "autoencoder must have latents of mean 0 and standard deviation 1, but they were "
+                "never measured; call measure_latents(autoencoder, images) once it is trained."
+            )
         self.network, self.config = network, config
         self.autoencoder = autoencoder.requires_grad_(False).eval()
 
@@ -67,11 +73,13 @@ class LatentDiffusion(nn.Module):
         generator: torch.Generator,
         *,
         label: Int[Tensor, " b"] | None = None,
+        times: str = "logit_normal",
+        shift: float = 1.0,
     ) -> Float[Tensor, ""]:
-        """Return the flow-matching loss of pictures, in the latent."""
+        """Return the flow-matching loss of pictures, in the latent; see `flow_loss`."""
         with torch.no_grad():
             latents = self.autoencoder.encode(images)
-        return flow_loss(self.network, latents, generator, label=label)
+        return flow_loss(self.network, latents, generator, label=label, times=times, shift=shift)
 
     @torch.no_grad()
     def sample(
@@ -80,6 +88,7 @@ class LatentDiffusion(nn.Module):
         generator: torch.Generator,
         *,
         steps: int = 20,
+        timesteps: Sequence[float] | None = None,
         label: Int[Tensor, " b"] | None = None,
         scale: float = 1.0,
         sampler: Callable = EULER,
@@ -89,19 +98,28 @@ class LatentDiffusion(nn.Module):
         Args:
             n: How many.
             generator: Where noise comes from.
-            steps: Of the sampler.
+            steps: Of the sampler, even in time.
+            timesteps: Other times instead, falling from 1 to 0.
             label: One class per picture, exactly if the network has classes.
             scale: Of guidance, which needs a network with a null class; 1 is off.
             sampler: One of Part III. Those with a clock need "flow" or "angle": the straight path
                 ends in noise alone, where "sigma" is infinite.
+
+        Raises:
+            ShapeError: There is not one label per picture.
+            ConfigError: There is guidance without a null class or a label.
         """
-        config = self.config
+        config, like = self.config, self.autoencoder.latent_mean
+        if label is not None and label.shape != (n,):
+            raise ShapeError(
+                f"label must have shape ({n},), one class per picture, but its shape is "
+                f"{tuple(label.shape)}."
+            )
         denoiser: Denoiser = NetworkDenoiser(self.network, self.path, "u")
         if scale != 1:
             denoiser = GuidedDenoiser(denoiser, scale, null_label=config.classes)
-        noise = torch.randn(
-            n, config.channels, config.image_size, config.image_size, generator=generator
-        )
-        times = time_grid(self.path, steps)
+        shape = (n, config.channels, config.image_size, config.image_size)
+        noise = torch.randn(shape, generator=generator, device=generator.device).to(like)
+        times = time_grid(self.path, steps) if timesteps is None else timesteps
         walk = sampler(denoiser, noise, self.path, generator, timesteps=times, label=label)
         return self.autoencoder.decode(last(walk))

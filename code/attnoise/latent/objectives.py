@@ -40,6 +40,13 @@ class Elbo(NamedTuple):
         """The bound itself: log p(x) is at least this."""
         return self.reconstruction - self.kl
 
+    def bits_per_dimension(self, dimensions: int) -> Float[Tensor, " b"]:
+        """Return the bound as the bits that each of a sample's numbers costs at most.
+
+        -total / (dimensions ln 2); a density's bits may be negative
+        """
+        return -self.total / (dimensions * math.log(2))
+
 
 def elbo(
     model: Autoencoder,
@@ -99,7 +106,7 @@ def autoencoder_loss(
     if not bool(torch.isfinite(images).all()):
         raise DataError("images must be finite, but they hold NaN or infinity; clean them first.")
     variational = model.config.bottleneck == "vae"
-    if kl_weight < 0 or (kl_weight and not variational):
+    if not kl_weight >= 0 or (kl_weight and not variational):
         raise ConfigError(
             f"kl_weight must be at least 0, and 0 for bottleneck {model.config.bottleneck!r}, but "
             f"it is {kl_weight}."
@@ -125,14 +132,18 @@ def measure_latents(model: Autoencoder, images: Float[Tensor, "b c h w"]) -> Non
         images: Training images, some hundreds or more.
 
     Raises:
-        DataError: A channel of the latents is constant.
+        DataError: images hold NaN or infinity or are too few, or a channel of the latents is
+            constant. The model's scale stays as it was.
     """
-    model.latent_mean.zero_()
-    model.latent_std.fill_(1)
-    latents = torch.cat([model.encode(chunk) for chunk in images.split(256)])
+    if not len(images) or not bool(torch.isfinite(images).all()):
+        raise DataError(
+            f"images must be finite, and some hundreds, but there are {len(images)}, or they hold "
+            "NaN or infinity; clean them, or take more."
+        )
+    latents = torch.cat([model.posterior(chunk)[0] for chunk in images.split(256)])
     std, mean = torch.std_mean(latents, dim=(0, 2, 3))
-    if not bool((std > 1e-6).all()):
-        dead = (std <= 1e-6).nonzero().flatten().tolist()
+    dead = (~(std > 1e-6)).nonzero().flatten().tolist()
+    if dead:
         raise DataError(
             f"latents must vary in every channel, but channels {dead} are constant: the "
             "posterior has collapsed; lower the KL weight or use fewer latent channels."

@@ -12,16 +12,17 @@ from ..errors import ConfigError
 class FiniteScalarQuantiser(nn.Module):
     """Round each channel to one of a few levels between -1 and 1; all levels together are a code.
 
-    bounded = tanh(z + shift) half - offset, code = round(bounded) / (levels // 2), half = (L-1)/2
+    bounded = tanh(z + shift) half - offset, half = (levels - 1) (1 - 0.001) / 2
+    level = round(bounded) / (levels // 2), shift = tan(offset / half)
 
-    with offset 1/2 for an even number of levels and 0 for an odd one, and a shift such that z = 0
-    stays 0. Rounding passes gradients on as if it were not there.
+    with offset 1/2 for an even number of levels and 0 for an odd one. The shift brings z = 0 to
+    about 0. Rounding passes gradients on as if it were not there.
 
     Args:
-        levels: How many levels each channel has, each at least 2.
+        levels: How many levels each channel has, each from 2 to 1,000.
 
     Raises:
-        ConfigError: There are no levels, or fewer than 2 in some channel.
+        ConfigError: There are no levels, or too few or too many in some channel.
 
     Source: Mentzer et al. 2023, section 3.1 and appendix A.1, arXiv:2309.15505.
     """
@@ -31,10 +32,10 @@ class FiniteScalarQuantiser(nn.Module):
 
     def __init__(self, levels: Sequence[int]) -> None:
         super().__init__()
-        if not levels or min(levels) < 2:
+        if not levels or min(levels) < 2 or max(levels) > 1000:  # beyond, the ends are not reached
             raise ConfigError(
-                f"levels must hold numbers of at least 2, but they are {tuple(levels)}; "
-                "(8, 5, 5, 5) makes 1,000 codes."
+                f"levels must hold numbers of at least 2 and at most 1,000, but they are "
+                f"{tuple(levels)}; (8, 5, 5, 5) makes 1,000 codes."
             )
         counts = torch.tensor(levels)
         self.register_buffer("levels", counts, persistent=False)
@@ -44,9 +45,9 @@ class FiniteScalarQuantiser(nn.Module):
     def forward(self, z: Float[Tensor, "b c i j"]) -> Float[Tensor, "b c i j"]:
         """Return the nearest levels, from -1 to 1, differentiable as if nothing were rounded."""
         levels = self.levels[:, None, None]
-        half = (levels - 1) * (1 + 1e-3) / 2  # a little more: atanh wants less than 1
+        half = (levels - 1) * (1 - 1e-3) / 2  # a little less: no end lies between two levels
         offset = torch.where(levels % 2 == 0, 0.5, 0.0)
-        bounded = (z + (offset / half).atanh()).tanh() * half - offset
+        bounded = (z + (offset / half).tan()).tanh() * half - offset
         rounded = bounded + (bounded.round() - bounded).detach()
         return rounded / (levels // 2)
 

@@ -146,7 +146,7 @@ class DiT(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Start as published: every block passes on what it gets, and the first answer is zero.
+        """Start as published: blocks pass on what they get (but for a text), the answer is zero.
 
         Uniform as by Xavier elsewhere, so that signals keep their size in both directions; small
         numbers where time and label come in.

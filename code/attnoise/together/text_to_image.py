@@ -192,7 +192,7 @@ def word_maps(
     latents: Float[Tensor, "b c i j"],
     t: Float[Tensor, " b"],
     tokens: Int[Tensor, "b m"],
-) -> Float[Tensor, "b layers h m i j"]:
+) -> Float[Tensor, "b layers h m rows columns"]:
     """Return how much each place of the picture looks at each word, in every block and head.
 
     Args:
