@@ -1,11 +1,20 @@
 """The exercises of the samplers chapter: solutions pass, each mistake is told from the others."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from tests.exercises.proof import prove
 from torch.testing import assert_close
 
-from attnoise.diffusion import GaussianDenoiser, ddim_sample, last, linear_schedule, time_grid
+from attnoise.diffusion import (
+    GaussianDenoiser,
+    ddim_sample,
+    heun_sample,
+    last,
+    linear_schedule,
+    time_grid,
+)
 from attnoise.exercises import samplers as module
 
 
@@ -24,24 +33,37 @@ def mixed(kept=None, swap=False, scale=1.0, per_sigma=True, stay=False):
     return step
 
 
-def heun(end="mean", back=True, told=None, shown=True, sign=1.0):
+def as_if_independent(a, levels):
+    """The standard deviation, if the two guesses were independent."""
+    std = 1.0
+    for (alpha, sigma), (alpha_s, sigma_s) in pairwise(levels):
+        g = alpha * a**2 / (alpha**2 * a**2 + sigma**2)
+        std *= ((alpha_s * g) ** 2 + (sigma_s * (1 - alpha * g) / sigma) ** 2) ** 0.5
+    return std
+
+
+def heun(
+    end="mean", back=1, told=None, shown=True, sign=1.0, over=None, clock="ratio", divided=True
+):
     """A step of Heun's method with one slip."""
 
     def step(denoise, x, now, then):
-        def velocity(x, level):
-            return (x - level[0] * denoise(x, level)) / level[1]
+        def velocity(x, level, sigma=None):
+            return (x - level[0] * denoise(x, level)) / (sigma or level[1])
 
         h = sign * (then[1] / then[0] - now[1] / now[0])
-        z, first = x / now[0], velocity(x, now)
+        if clock == "sigma":
+            h = then[1] - now[1]
+        z, first = x / now[0] if divided else x, velocity(x, now)
         trial = z + h * first
-        second = velocity(then[0] * trial if shown else trial, told or then)
+        second = velocity(then[0] * trial if shown else trial, told or then, over)
         move = {
             "mean": (first + second) / 2,
             "sum": first + second,
             "first": first,
             "second": second,
         }[end]
-        return (then[0] if back else 1.0) * (z + h * move)
+        return (1.0, then[0], now[0])[back] * (z + h * move)
 
     return step
 
@@ -62,6 +84,8 @@ WRONG = {
         (mixed(scale=None), "not x0: subtract"),
         (mixed(per_sigma=False), "divide by sigma"),
         (mixed(stay=True), "level `now` again"),
+        (lambda x, x0, now, then, c, z: mixed()(x, x0, now, then, 0.0, z), "That is DDIM"),
+        (mixed(kept=lambda s, c: s**2 - c**2), "take its root"),
         (lambda x, x0_hat, now, then, c, z: x0_hat, "Guess the noise"),
     ],
     "gaussian_std": [
@@ -70,6 +94,7 @@ WRONG = {
         (lambda a, levels: module.std_after(a, [levels[0], levels[-1]]), "one step from first"),
         (lambda a, levels: module.std_after(a, levels[:-1]), "last step"),
         (lambda a, levels: module.std_after(a**0.5, levels), "gain is a squared"),
+        (as_if_independent, "add their factors"),
         (lambda a, levels: 1.0, "Each step multiplies"),
         (lambda a, levels: module.std_after(a, levels[:2] + levels[2:][-2:]), "but not for 399"),
     ],
@@ -77,9 +102,14 @@ WRONG = {
         (heun(end="first"), "Euler's step"),
         (heun(end="second"), "at the end alone"),
         (heun(end="sum"), "were added"),
-        (heun(back=False), "That is z"),
+        (heun(back=0), "That is z"),
         (heun(told=(0.6, 0.8)), "was told `now`"),
         (heun(shown=False), "was shown z"),
+        (heun(sign=-1.0), "runs backwards"),
+        (heun(over=0.8), "the sigma of `now`"),
+        (heun(clock="sigma"), "Your clock shows sigma"),
+        (heun(divided=False), "not turned into z"),
+        (heun(back=2), "came back with alpha"),
         (lambda d, x, now, then: x, "Mean of the velocities"),
     ],
     "eight_calls": [
@@ -108,7 +138,24 @@ def test_the_gaussian_of_the_check_is_what_ddim_draws(a, steps):
     assert_close(abs(end.item()), found, atol=1e-5, rtol=1e-5)
 
 
+def test_heun_of_the_check_is_the_package_s():
+    schedule, times = linear_schedule(1000), [900.0, 500.0, 100.0]
+    exact = GaussianDenoiser(torch.zeros(2), torch.diag(torch.tensor([0.3, 1.7])), schedule)
+    x = start = torch.randn(5, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    levels = [v.tolist() for v in schedule.levels(torch.tensor(times, dtype=torch.float64))]
+    time_of = dict(zip(zip(*levels, strict=True), times, strict=True))
+
+    def denoise(x, level):
+        return exact(x, torch.full((len(x),), time_of[level], dtype=torch.float64))
+
+    for now, then in pairwise(time_of):
+        x = heun()(denoise, x, now, then)
+    assert_close(x, last(heun_sample(exact, start, schedule, timesteps=times)))
+    assert module.heun_step(heun())
+
+
 def test_errors_fall_with_steps_and_the_limit_is_below_even_spacing():
     schedule = linear_schedule(1000)
     errors = [module.error_of(time_grid(schedule, n)) for n in (4, 8, 64)]
     assert errors[0] > errors[1] > 2 * module.LIMIT and errors[2] < module.LIMIT
+    assert round(errors[1], 3) == 0.125  # the exercise says so

@@ -34,36 +34,27 @@ def mix_anew(my_step):
     eps_hat = (x - alpha * x0_hat) / sigma
     kept = (sigma_s**2 - c**2) ** 0.5
     got = call(my_step, x, x0_hat, now, then, c, z)
-    reject(
-        got,
-        alpha_s * x0_hat + sigma_s * eps_hat + c * z,
-        "The fresh noise comes on top of all the old: together they have too much variance.",
-    )
-    reject(
-        got,
-        alpha_s * x0_hat + (sigma_s - c) * eps_hat + c * z,
-        "Variances add, not standard deviations: sigma_s^2 = kept^2 + c^2.",
-    )
-    reject(
-        got,
-        alpha_s * x0_hat + kept * z + c * eps_hat,
-        "Old and fresh noise have changed places: c is the size of the fresh one.",
-    )
-    reject(
-        got,
-        alpha_s * x0_hat + kept * (x - x0_hat) / sigma + c * z,
-        "x holds alpha times x0, not x0: subtract alpha * x0_hat.",
-    )
-    reject(
-        got,
-        alpha_s * x0_hat + kept * (x - alpha * x0_hat) + c * z,
-        "x - alpha x0_hat is the noise times sigma: divide by sigma.",
-    )
-    reject(
-        got,
-        alpha * x0_hat + (sigma**2 - c**2) ** 0.5 * eps_hat + c * z,
-        "You mixed for the level `now` again; the sample shall reach `then`.",
-    )
+    clean, left = alpha_s * x0_hat, x - alpha * x0_hat
+    slips = {
+        "The fresh noise comes on top of all the old: together they have too much variance.": clean
+        + (sigma_s * eps_hat + c * z),
+        "Variances add, not standard deviations: sigma_s^2 = kept^2 + c^2.": clean
+        + ((sigma_s - c) * eps_hat + c * z),
+        "Old and fresh noise have changed places: c is the size of the fresh one.": clean
+        + (kept * z + c * eps_hat),
+        "x holds alpha times x0, not x0: subtract alpha * x0_hat.": clean
+        + (kept * (x - x0_hat) / sigma + c * z),
+        "x - alpha x0_hat is the noise times sigma: divide by sigma.": clean
+        + (kept * left + c * z),
+        "You mixed for the level `now` again; the sample shall reach `then`.": alpha * x0_hat
+        + ((sigma**2 - c**2) ** 0.5 * eps_hat + c * z),
+        "That is DDIM, c = 0. With c > 0 a part of the noise is fresh: add c * z, keep less.": clean
+        + sigma_s * eps_hat,
+        "sigma_s^2 - c^2 is the variance of what is kept: take its root.": clean
+        + (kept**2 * eps_hat + c * z),
+    }
+    for why, wrong in slips.items():
+        reject(got, wrong, why)
     expect(got, alpha_s * x0_hat + kept * eps_hat + c * z, "Guess the noise, then mix for `then`.")
     expect(
         call(my_step, x, x0_hat, now, (1.0, 0.0), 0.0, z),
@@ -79,6 +70,14 @@ def std_after(a: float, levels) -> float:
     for (alpha, sigma), (alpha_s, sigma_s) in pairwise(levels):
         g = alpha * a**2 / (alpha**2 * a**2 + sigma**2)
         std *= abs(alpha_s * g + sigma_s * (1 - alpha * g) / sigma)
+    return std
+
+
+def _as_if_independent(a: float, levels) -> float:
+    std = 1.0
+    for (alpha, sigma), (alpha_s, sigma_s) in pairwise(levels):
+        g = alpha * a**2 / (alpha**2 * a**2 + sigma**2)
+        std *= ((alpha_s * g) ** 2 + (sigma_s * (1 - alpha * g) / sigma) ** 2) ** 0.5
     return std
 
 
@@ -109,6 +108,11 @@ def gaussian_std(my_std):
         got,
         **close(std_after(a**0.5, LEVELS)),
         why="a is a standard deviation: the data's variance in the gain is a squared.",
+    )
+    reject(
+        got,
+        **close(_as_if_independent(a, LEVELS)),
+        why="Both guesses are made of the same x: add their factors, not their variances.",
     )
     expect(got, right, "Each step multiplies by alpha_s g + sigma_s (1 - alpha g) / sigma.")
     fine = [(float(torch.cos(v)), float(torch.sin(v))) for v in torch.linspace(1.56, 0.0, 400)]
@@ -147,7 +151,18 @@ def heun_step(my_heun):
         "The denoiser was shown z, not x: multiply the trial point by alpha first.": back
         * (z + h * (first + velocity(z + h * first, then)) / 2),
         "The clock runs backwards here: h is the new reading less the old, and negative.": back
-        * (z - h * (first + second) / 2),
+        * (z - h * (first + velocity(back * (z - h * first), then)) / 2),
+    }
+    by_sigma = then[1] - now[1]
+    slips |= {
+        "The trial point was judged by the sigma of `now`: divide by that of `then`.": back
+        * (z + h * (first + second * then[1] / now[1]) / 2),
+        "Your clock shows sigma, but this one shows sigma / alpha.": back
+        * (z + by_sigma * (first + velocity(back * (z + by_sigma * first), then)) / 2),
+        "The start was not turned into z: divide x by alpha of the level `now`.": back
+        * (x + h * (first + velocity(back * (x + h * first), then)) / 2),
+        "You came back with alpha of `now`, but you are at the level `then`.": now[0]
+        * (z + h * (first + second) / 2),
     }
     for why, wrong in slips.items():
         reject(got, wrong, why)
