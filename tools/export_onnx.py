@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from attnoise.attention import record_weights
-from attnoise.lab.checkpoints import load_checkpoint
+from attnoise.lab.checkpoints import FOLDER, load_checkpoint
 from attnoise.lab.export import OPSET, export_onnx
 from attnoise.lab.files import write_atomically
+from attnoise.latent import Autoencoder
 from attnoise.transformers import ViT, roll_out
 
 MODELS = Path(__file__).parents[1] / "web" / "models"
@@ -38,21 +39,48 @@ class ViTWithRollout(nn.Module):
         return logits, roll_out(recorded.values()).mean(dim=1)
 
 
-def main(folder: Path = MODELS) -> None:
-    vit, card = load_checkpoint("vit-mnist")
-    path, example = folder / "vit-mnist.onnx", torch.zeros(1, 1, 28, 28)
-    names = {"inputs": ["images"], "outputs": ["logits", "sources"]}
-    worst = export_onnx(ViTWithRollout(vit), [example], path, **names)
+class Decoder(nn.Module):
+    """The half of an `Autoencoder` that paints.
+
+    Args:
+        autoencoder: Trained and measured.
+    """
+
+    def __init__(self, autoencoder: Autoencoder) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder
+
+    def forward(self, latents: Tensor) -> tuple[Tensor]:
+        """Return pictures, "b 3 h w", from standardised latents."""
+        return (self.autoencoder.decode(latents),)
+
+
+def write(name: str, module: nn.Module, examples: dict[str, Tensor], outputs: list[str],
+          checkpoint: str, folder: Path) -> None:  # fmt: skip
+    """Export a module built around a checkpoint, with a card that names both."""
+    card = json.loads((FOLDER / f"{checkpoint}.json").read_text())
+    path, inputs = folder / f"{name}.onnx", list(examples)
+    worst = export_onnx(module, list(examples.values()), path, inputs=inputs, outputs=outputs)
     content = path.read_bytes()
     page = {
-        "checkpoint": "vit-mnist",
+        "checkpoint": checkpoint,
         "checkpoint_sha256": card["sha256"],
         "sha256": hashlib.sha256(content).hexdigest(),
         "opset": OPSET,
-        **names,
+        "inputs": inputs,
+        "outputs": outputs,
     }
     write_atomically({path.with_suffix(".json"): json.dumps(page, indent=2).encode() + b"\n"})
     print(f"wrote {path}, {len(content):,} bytes, {worst:.1e} from torch", file=sys.stderr)
+
+
+def main(folder: Path = MODELS) -> None:
+    vit = ViTWithRollout(load_checkpoint("vit-mnist")[0])
+    write("vit-mnist", vit, {"images": torch.zeros(1, 1, 28, 28)}, ["logits", "sources"],
+          "vit-mnist", folder)  # fmt: skip
+    decoder = Decoder(load_checkpoint("shapes-autoencoder")[0])
+    write("shapes-decoder", decoder, {"latents": torch.zeros(1, 4, 8, 8)}, ["images"],
+          "shapes-autoencoder", folder)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from torch.testing import assert_close
 from attnoise.data import load_mnist
 from attnoise.errors import CheckpointError
 from attnoise.lab.checkpoints import load_checkpoint
-from attnoise.lab.export import export_onnx
+from attnoise.lab.export import export_onnx, with_small_weights
 from attnoise.transformers import attention_rollout
 
 
@@ -63,3 +63,42 @@ def test_the_pages_model_is_the_shipped_one():
     with torch.no_grad():
         both = ViTWithRollout(model)(images)
     assert_close(both, (expected, sources))
+
+
+def test_weights_that_fit_are_stored_in_16_bits_and_no_others(tmp_path):
+    torch.manual_seed(1)
+    paths, sizes = {}, {}
+    for name, half in (("half", True), ("full", False)):
+        model = nn.Sequential(nn.Linear(61, 67), nn.Linear(67, 7)).eval()
+        model = model.half().float() if half else model
+        paths[name] = tmp_path / f"{name}.onnx"
+        wrapped = OneOutput(model)
+        export_onnx(wrapped, [torch.randn(1, 61)], paths[name], inputs=["x"], outputs=["y"])
+        x = torch.randn(1, 61)
+        assert_close(run(paths[name], x=x)[0], model(x), atol=1e-5, rtol=1e-5)
+        sizes[name] = paths[name].stat().st_size
+    weights = 61 * 67 + 67 * 7
+    assert sizes["full"] - sizes["half"] == pytest.approx(2 * weights, rel=0.1)
+    content = paths["half"].read_bytes()
+    assert len(with_small_weights(content)) == len(content)  # nothing is left to do
+
+
+class OneOutput(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        return (self.model(x),)
+
+
+def test_the_pages_decoder_is_the_shipped_one():
+    autoencoder, card = load_checkpoint("shapes-autoencoder")
+    page = json.loads((MODELS / "shapes-decoder.json").read_text())
+    assert page["checkpoint_sha256"] == card["sha256"], "run tools/export_onnx.py again"
+    latents = torch.randn(3, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = autoencoder.decode(latents)
+    for latent, image in zip(latents, expected, strict=True):
+        (found,) = run(MODELS / "shapes-decoder.onnx", latents=latent[None])
+        assert_close(found[0], image, atol=1e-4, rtol=1e-4)
