@@ -1,0 +1,81 @@
+"""Captions and pictures in one space: the loss by hand, what chance gives, and that it learns."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from attnoise.data.captions import LENGTH, WORDS, encode_captions, load_captions
+from attnoise.errors import ShapeError
+from attnoise.together import ContrastivePair, TextEncoder
+
+
+class Flat(nn.Module):
+    def __init__(self, d):
+        super().__init__()
+        self.layer = nn.Linear(3 * 5 * 5, d)
+
+    def forward(self, pictures):
+        return self.layer(pictures.flatten(1))
+
+
+def make_pair(d=13):
+    torch.manual_seed(0)
+    return ContrastivePair(TextEncoder(1 + len(WORDS), LENGTH, 12, depth=1, heads=3), Flat(d), d)
+
+
+def some(n=7):
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(n, 3, 5, 5, generator=generator), encode_captions(
+        load_captions("train")[: 100 * n : 100]
+    )
+
+
+def test_logits_are_scaled_cosines():
+    pair, (pictures, tokens) = make_pair(), some()
+    logits = pair(pictures, tokens[:3])
+    assert logits.shape == (7, 3)
+    a, b = pair.embed_pictures(pictures), pair.embed_captions(tokens[:3])
+    torch.testing.assert_close(a.norm(dim=1), torch.ones(7))
+    torch.testing.assert_close(logits[4, 2], (a[4] @ b[2]) / 0.07)
+
+
+def test_the_loss_is_the_mean_of_both_directions():
+    pair, (pictures, tokens) = make_pair(), some()
+    logits = pair(pictures, tokens)
+    rows = sum(logits[i].logsumexp(0) - logits[i, i] for i in range(7)) / 7
+    columns = sum(logits[:, i].logsumexp(0) - logits[i, i] for i in range(7)) / 7
+    torch.testing.assert_close(pair.loss(pictures, tokens), (rows + columns) / 2)
+    assert (rows - columns).abs() > 1e-3
+
+
+def test_padding_does_not_count_and_the_factor_is_bounded():
+    pair, (pictures, tokens) = make_pair(), some()
+    before = pair.embed_captions(tokens)
+    with torch.no_grad():
+        pair.text.words.weight[0] += 3
+        pair.text.positions[9] += 3  # only captions of ten words end there
+        pair.log_factor.fill_(50.0)
+    short = (tokens[:, 9] == 0).nonzero()[:, 0]
+    torch.testing.assert_close(pair.embed_captions(tokens)[short], before[short])
+    assert pair(pictures, tokens).abs().max() <= 100 + 1e-3
+
+
+def test_training_brings_pairs_together():
+    pair, (pictures, tokens) = make_pair(), some(16)
+    start = pair.loss(pictures, tokens).item()
+    assert start > 0.5 * math.log(16)  # nothing is known yet
+    optimizer = torch.optim.Adam(pair.parameters(), 3e-3)
+    for _ in range(120):
+        optimizer.zero_grad()
+        pair.loss(pictures, tokens).backward()
+        optimizer.step()
+    assert pair.loss(pictures, tokens).item() < 0.1 * start
+
+
+@pytest.mark.bad_input
+def test_pairs_are_asked_for():
+    pair, (pictures, tokens) = make_pair(), some()
+    with pytest.raises(ShapeError, match="there are 7 pictures and 3 captions"):
+        pair.loss(pictures, tokens[:3])
