@@ -5,7 +5,8 @@ from functools import cache
 import matplotlib.pyplot as plt
 import torch
 
-from attnoise.data import ring_of_gaussians
+from attnoise.data import draw_captions, ring_of_gaussians
+from attnoise.data.captions import parse_caption
 from attnoise.diffusion import cosine_schedule
 from attnoise.lab.explore import Control, explore
 from attnoise.lab.figures import (
@@ -14,10 +15,12 @@ from attnoise.lab.figures import (
     draw_flow,
     guidance_slider,
     hero,
+    latent_plane,
     posterior_mean,
     reverse_trajectory,
     rotary_pair,
     solver_paths,
+    studio,
 )
 
 KEYS = torch.tensor([[1.5, 0.25], [0.2, 1.0], [-1.75, 1.0], [-1.0, -0.7], [0.85, -1.5]])
@@ -70,6 +73,23 @@ def solvers():
     return solver_paths(DATA[:3], 0.2, torch.randn(5, 2, generator=generator))
 
 
+@cache
+def moving():
+    generator = torch.Generator().manual_seed(9)
+    captions = [parse_caption("a large red circle"), parse_caption("a small white cross")]
+    pictures = draw_captions(captions * 2, generator).unflatten(0, (2, 2))
+    return latent_plane(torch.randn(4, 4, 8, 8, generator=generator), pictures)
+
+
+@cache
+def painting():
+    texts = ["a large red circle", "a small white cross above a large blue ring"]
+    generator = torch.Generator().manual_seed(2)
+    last = draw_captions([parse_caption(text) for text in texts], generator)
+    films = torch.stack([last * share for share in (0.2, 0.6, 1.0)], dim=1)
+    return studio(texts, films, seed=3, scale=2.0)
+
+
 def trajectory_arrays():
     generator = torch.Generator().manual_seed(3)
     final = torch.rand(1, 11, 1, 5, 7, generator=generator) * 2 - 1
@@ -120,6 +140,8 @@ ALL = {
     "guidance_slider": guiding,
     "draw_flow": flowing,
     "draw_digit": drawing,
+    "studio": painting,
+    "latent_plane": moving,
     "reverse_trajectory": trajectory,
     "hero": landing,
     "frames": frames,

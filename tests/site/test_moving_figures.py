@@ -13,6 +13,8 @@ from tests.lab.figure_examples import (
     frames,
     guiding,
     landing,
+    moving,
+    painting,
     posterior,
     rotary,
     solvers,
@@ -35,6 +37,8 @@ LIVE = {
     "guiding": guiding,
     "flowing": flowing,
     "drawing": drawing,
+    "painting": painting,
+    "moving": moving,
     "trajectory": trajectory,
     "hero": landing,
 }

@@ -64,7 +64,7 @@ def render(
     sliders = "\n".join(slider(control) for control in controls.values())
     return f"""<figure class="pan-fig">
 <figcaption class="pan-fig-title">{escape(title)}</figcaption>
-<style>{read("figure.css")}</style>
+<style>{read("figure.css")}{styles_of(script)}</style>
 <div class="pan-fig-stage">{image}</div>
 <div class="pan-fig-controls">
 {sliders}
@@ -114,6 +114,11 @@ def rounded(values: Any, digits: int = 4) -> Any:
     if isinstance(values, (list, tuple)):
         return [rounded(value, digits) for value in values]
     return round(float(values), digits) + 0.0  # no -0.0
+
+
+def styles_of(script: str) -> str:
+    """Return a script's own styles; most have none."""
+    return read(f"{script}.css") if (FOLDER / f"{script}.css").exists() else ""
 
 
 def read(name: str) -> str:

@@ -1,0 +1,128 @@
+// Move between four latents. The arithmetic is latent_plane.py's; the decoder is the shipped one.
+const { facts, corners, shape, film, side, said, decoder } = fig.data;
+const pixels = facts.side;
+const site = document.documentElement.dataset.content_root; // only the built website has one
+const canRun = site !== undefined;
+
+let running = null; // the loaded decoder
+let decoded = null; // {u, v, image, words} of the last place that was painted
+let note = "";
+let ticket = 0;
+
+const between = (u, v) => {
+  const [a, b, c, d] = corners;
+  return a.map((_, i) => (1 - v) * ((1 - u) * a[i] + u * b[i]) + v * ((1 - u) * c[i] + u * d[i]));
+};
+const readOut = (shapes, found) => (found.length ? `the parser reads ${found.map(shapes.sayThing).join(", ")}` : "the parser finds nothing");
+
+const load = async () => {
+  const base = new URL(`${site}_static/`, location.href);
+  const shapes = await import(new URL("js/shapes.js", base));
+  const ort = await import(new URL("vendor/ort/ort.wasm.bundle.min.mjs", base));
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmPaths = { wasm: new URL("vendor/ort/ort-wasm-simd-threaded.wasm", base).href };
+  const session = await ort.InferenceSession.create(new URL(`models/${decoder}.onnx`, base).href, { executionProviders: ["wasm"] });
+  return { ort, session, shapes, read: shapes.makeReader(facts) };
+};
+
+// Paint the place where the mark is, if the decoder is here; a later place overtakes an earlier one.
+const decode = async () => {
+  if (!running) return;
+  ticket += 1;
+  const [mine, { u, v }] = [ticket, fig.values()];
+  const { ort, session, shapes, read } = running;
+  const { images } = await session.run({ latents: new ort.Tensor("float32", Float32Array.from(between(u, v)), [1, ...shape]) });
+  if (mine !== ticket) return;
+  const image = Float32Array.from(images.data);
+  decoded = { u, v, image, words: readOut(shapes, read(image)) };
+  root.dataset.ran = JSON.stringify({ u, v, image: [...image], words: decoded.words });
+  refresh();
+};
+const start = async () => {
+  if (running) return;
+  note = "Loading the decoder, once: 15 MB …";
+  refresh();
+  try {
+    running = await load();
+    note = "";
+    button.hidden = true;
+    await decode();
+  } catch (error) {
+    [running, note] = [null, "The decoder could not be loaded here. The recorded pictures still work: move the sliders."];
+    root.dataset.failed = String(error);
+  }
+  refresh();
+};
+
+const button = document.createElement("button");
+Object.assign(button, { type: "button", className: "pan-fig-play", textContent: "Run the decoder" });
+button.addEventListener("click", start);
+if (canRun) root.querySelector(".pan-fig-controls").append(button);
+inputs.forEach((input) => input.addEventListener("input", decode));
+
+const sheet = new Image(); // the recorded pictures, side by side
+sheet.src = film;
+sheet.decode().then(() => refresh(), () => {});
+
+const make = (width, height, label) => {
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width, height });
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", label);
+  canvas.style.cssText = "display: block; image-rendering: pixelated";
+  return canvas;
+};
+const put = (canvas, values) => {
+  const data = new ImageData(pixels, pixels);
+  for (let k = 0; k < pixels * pixels; k += 1) {
+    for (let i = 0; i < 3; i += 1) data.data[4 * k + i] = 255 * Math.min(1, Math.max(0, (values[k + i * pixels * pixels] + 1) / 2));
+    data.data[4 * k + 3] = 255;
+  }
+  canvas.getContext("2d").putImageData(data, 0, 0);
+};
+
+fig.show((width) => {
+  const size = Math.min(300, width < 520 ? width : (width - 20) / 2);
+  const grid = make(side * pixels, side * pixels, page.alt);
+  const large = make(pixels, pixels, "the picture at the mark");
+  for (const canvas of [grid, large]) canvas.style.width = canvas.style.height = `${size}px`;
+  const mark = document.createElement("span");
+  mark.style.cssText = "position: absolute; width: 22px; height: 22px; margin: -11px; border: 3px solid var(--fig-prediction); border-radius: 50%; cursor: grab; touch-action: none";
+  const map = document.createElement("div");
+  map.style.cssText = `position: relative; width: ${size}px; height: ${size}px; touch-action: none; cursor: crosshair`;
+  map.append(grid, mark);
+  const row = document.createElement("div");
+  row.style.cssText = "display: flex; flex-wrap: wrap; gap: 20px; justify-content: center";
+  row.append(map, large);
+  stage.replaceChildren(row);
+  const edge = size / side / 2; // corners are the middles of the outer pictures
+  const follow = (event) => {
+    const box = map.getBoundingClientRect();
+    const share = (at) => Math.min(1, Math.max(0, (at - edge) / (size - 2 * edge)));
+    fig.set({ u: share(event.clientX - box.left), v: share(event.clientY - box.top) });
+    decode();
+  };
+  map.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
+    event.preventDefault();
+    map.setPointerCapture(event.pointerId);
+    follow(event);
+  });
+  map.addEventListener("pointermove", (event) => { if (map.hasPointerCapture(event.pointerId)) follow(event); });
+  return ({ u, v }) => {
+    mark.style.left = `${edge + u * (size - 2 * edge)}px`;
+    mark.style.top = `${edge + v * (size - 2 * edge)}px`;
+    const here = Math.floor(v * (side - 1) + 0.5) * side + Math.floor(u * (side - 1) + 0.5);
+    if (sheet.complete && sheet.naturalWidth) {
+      for (let k = 0; k < side * side; k += 1) {
+        grid.getContext("2d").drawImage(sheet, k * pixels, 0, pixels, pixels, (k % side) * pixels, Math.floor(k / side) * pixels, pixels, pixels);
+      }
+      if (!decoded) large.getContext("2d").drawImage(sheet, here * pixels, 0, pixels, pixels, 0, 0, pixels, pixels);
+    }
+    if (decoded) put(large, decoded.image);
+    const fresh = decoded && decoded.u === u && decoded.v === v;
+    const place = `At (${fig.number(u)}, ${fig.number(v)})`;
+    const sentence = note || (decoded ? `${place}: ${fresh ? decoded.words : "painting"}.` : `${place}, nearest recorded: ${said[here]}.`);
+    return { sentence, numbers: { latent: between(u, v).slice(0, 8) } };
+  };
+});

@@ -1,0 +1,188 @@
+// Captions of shapes, and the parser that reads a picture back: attnoise.data.captions and
+// attnoise.lab.picture_parser on a page. Both take their words and numbers from Python, as `facts`.
+
+export class CaptionError extends Error {}
+
+// Read a caption into {things: [{size, colour, shape}], relation}, or say what is wrong with it.
+export const parseCaption = (facts, text) => {
+  const { sizes, colours, shapes, relations, vocabulary } = facts;
+  const words = text.toLowerCase().replaceAll(".", " ").split(/\s+/).filter(Boolean);
+  if (!words.length) throw new CaptionError("caption must name a thing, but it is empty; try 'a large red circle'.");
+  const unknown = words.filter((word) => !vocabulary.includes(word));
+  if (unknown.length) {
+    const [named, verb] = [unknown.map((word) => `'${word}'`).join(", "), unknown.length === 1 ? "is" : "are"];
+    throw new CaptionError(`caption must be made of known words, but ${named} ${verb} none; known are ${vocabulary.join(", ")}.`);
+  }
+  const thing = ([article, ...parts]) => {
+    const kinds = { size: sizes, colour: colours, shape: shapes };
+    Object.entries(kinds).forEach(([kind, known], i) => {
+      if (article === "a" && known.includes(parts[i])) return;
+      const said = [article, ...parts].join(" ");
+      throw new CaptionError(`caption must say a thing as 'a', size, colour, shape, but it says '${said}'; as ${kind} it may have ${known.join(", ")}.`);
+    });
+    return { size: parts[0], colour: parts[1], shape: parts[2] };
+  };
+  if (words.length === 4) return { things: [thing(words)], relation: null };
+  const relation = words.slice(4, -4).join(" ");
+  if (words.length < 9 || !relations.includes(relation)) {
+    throw new CaptionError(
+      `caption must be one thing, or two with a relation between them, but it is '${text}'; ` +
+        "a thing is 'a', size, colour, shape; a relation is above, below, left of or right of.",
+    );
+  }
+  const [first, second] = [thing(words.slice(0, 4)), thing(words.slice(-4))];
+  if (first.colour === second.colour && first.shape === second.shape) {
+    throw new CaptionError(`caption must name two things that differ in colour or shape, but both are ${first.colour} ${first.shape}s; change one of them.`);
+  }
+  return { things: [first, second], relation };
+};
+
+export const sayThing = ({ size, colour, shape }) => `a ${size} ${colour} ${shape}`;
+export const sayCaption = ({ things, relation }) => things.map(sayThing).join(` ${relation} `);
+
+// Tokens of a caption; 0 is padding, null is the caption without words.
+export const encodeCaption = (facts, caption) => {
+  const words = caption ? sayCaption(caption).split(" ") : [];
+  return Array.from({ length: facts.length }, (_, i) => (i < words.length ? facts.vocabulary.indexOf(words[i]) + 1 : 0));
+};
+
+const square = (x) => x * x;
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+const range = (n) => Array.from({ length: n }, (_, i) => i);
+const halfEven = (x) => (x - Math.floor(x) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x)); // as Python rounds
+
+// Whether a shape of radius 1 around the origin covers a point; y grows downwards.
+const COVERS = {
+  circle: (x, y) => x * x + y * y <= 1,
+  square: (x, y) => Math.max(Math.abs(x), Math.abs(y)) <= 0.88,
+  triangle: (x, y) => y <= 1.15 / 2 && Math.sqrt(3) * Math.abs(x) - y <= 1.15,
+  cross: (x, y) => Math.min(Math.abs(x), Math.abs(y)) <= 0.32 && Math.max(Math.abs(x), Math.abs(y)) <= 1,
+  ring: (x, y) => x * x + y * y >= 0.25 && x * x + y * y <= 1,
+};
+
+// Every shape in many sizes and places, as the share of each pixel of a small square that it covers.
+const makeTemplates = ({ shapes, half }) => {
+  const [side, fine] = [2 * half + 1, 4];
+  const radii = range(21).map((i) => 3 + 0.2 * i);
+  const offsets = range(7).map((i) => -0.6 + 0.2 * i);
+  const points = range(side * fine).map((i) => (i + 0.5) / fine);
+  const templates = [];
+  for (const shape of shapes) for (const radius of radii) for (const dx of offsets) for (const dy of offsets) {
+    const [cx, cy] = [dx + side / 2, dy + side / 2];
+    const cover = new Float32Array(side * side);
+    points.forEach((py, i) => points.forEach((px, j) => {
+      if (COVERS[shape]((px - cx) / radius, (py - cy) / radius)) cover[Math.floor(i / fine) * side + Math.floor(j / fine)] += 1 / (fine * fine);
+    }));
+    templates.push({ shape, radius, cx, cy, cover, weight: cover.reduce((total, v) => total + v * v, 0) });
+  }
+  return templates;
+};
+
+// Groups of marked pixels that touch, at corners too.
+const connected = (mask, side) => {
+  const owner = new Int32Array(mask.length);
+  let count = 0;
+  mask.forEach((marked, start) => {
+    if (!marked || owner[start]) return;
+    count += 1;
+    owner[start] = count;
+    const open = [start];
+    while (open.length) {
+      const k = open.pop();
+      for (let dy = -1; dy <= 1; dy += 1) for (let dx = -1; dx <= 1; dx += 1) {
+        const [x, y] = [(k % side) + dx, Math.floor(k / side) + dy];
+        const next = y * side + x;
+        if (x < 0 || y < 0 || x >= side || y >= side || !mask[next] || owner[next]) continue;
+        owner[next] = count;
+        open.push(next);
+      }
+    }
+  });
+  return { owner, count };
+};
+
+// A reader of pictures: channel by channel 3 x side x side numbers in [-1, 1] become the things
+// in them, from left to right, each with its middle; "?" is what is not clear.
+export const makeReader = (facts) => {
+  const { side, half, background, limits } = facts;
+  const pixels = side * side;
+  const paint = facts.colours.map((name) => facts.palette[name].map((v, k) => v - background[k]));
+  let templates = null;
+
+  return (image) => {
+    templates ??= makeTemplates(facts);
+    const light = Float32Array.from(image, (v, k) => (Math.min(1, Math.max(-1, v)) + 1) / 2 - background[Math.floor(k / pixels)]);
+    const at = (k) => [light[k], light[k + pixels], light[k + 2 * pixels]];
+    const shares = paint.map((colour) => {
+      const strength = sum(colour.map(square));
+      return range(pixels).map((k) => Math.min(1, Math.max(0, sum(at(k).map((v, i) => v * colour[i])) / strength)));
+    });
+    const best = range(pixels).map((k) => {
+      const far = paint.map((colour, c) => sum(at(k).map((v, i) => square(v - shares[c][k] * colour[i]))));
+      return far.indexOf(Math.min(...far));
+    });
+    const { owner, count } = connected(best.map((c, k) => shares[c][k] >= limits.covered), side);
+
+    const found = [];
+    for (let number = 1; number <= count; number += 1) {
+      const own = range(pixels).filter((k) => owner[k] === number);
+      if (own.length < limits.least) continue;
+      const votes = paint.map((_, c) => own.filter((k) => best[k] === c).length);
+      const c = votes.indexOf(Math.max(...votes));
+      const weight = sum(own.map((k) => square(shares[c][k])));
+      const hue = paint[c].map((_, i) => sum(own.map((k) => light[k + i * pixels] * shares[c][k])) / weight);
+      const known = Math.sqrt(sum(hue.map((v, i) => square(v - paint[c][i])))) <= limits.colour;
+      const [x, y] = [(k) => k % side, (k) => Math.floor(k / side)].map((axis) => halfEven(sum(own.map(axis)) / own.length));
+      const patch = range(square(2 * half + 1)).map((p) => {
+        const [px, py] = [x - half + (p % (2 * half + 1)), y - half + Math.floor(p / (2 * half + 1))];
+        const k = py * side + px;
+        const inside = px >= 0 && py >= 0 && px < side && py < side;
+        return inside && (owner[k] === 0 || owner[k] === number) ? shares[c][k] : 0;
+      });
+      let [match, least] = [null, Infinity];
+      for (const one of templates) {
+        let error = 0;
+        for (let p = 0; p < patch.length && error < least; p += 1) error += square(patch[p] - one.cover[p]);
+        if (error < least) [match, least] = [one, error];
+      }
+      found.push({
+        size: match.radius > limits.size ? "large" : "small",
+        colour: known ? facts.colours[c] : "?",
+        shape: least / match.weight <= limits.shape ? match.shape : "?",
+        x: x - half + match.cx,
+        y: y - half + match.cy,
+      });
+    }
+    return found.sort((a, b) => a.x - b.x || a.y - b.y);
+  };
+};
+
+// The first thing that is wrong: "" if nothing is, or "count", "colour", "shape", "size",
+// "binding" or "relation".
+export const judge = (caption, found) => {
+  const same = (part) => {
+    const sorted = (things) => things.map(part).sort().join();
+    return sorted(caption.things) === sorted(found);
+  };
+  if (caption.things.length !== found.length) return "count";
+  for (const kind of ["colour", "shape", "size"]) if (!same((thing) => thing[kind])) return kind;
+  if (!same(sayThing)) return "binding";
+  if (caption.relation === null) return "";
+  const first = found.find((thing) => sayThing(thing) === sayThing(caption.things[0]));
+  const second = found.find((thing) => thing !== first);
+  const [right, down] = [second.x - first.x, second.y - first.y];
+  const [across, along] = [right > 0 ? "left of" : "right of", down > 0 ? "above" : "below"];
+  return caption.relation === (Math.abs(down) > Math.abs(right) ? along : across) ? "" : "relation";
+};
+
+// `count` numbers of standard noise from a whole number, the same in Python: mulberry32, Box-Muller.
+export const pageNoise = (seed, count) => {
+  let state = seed >>> 0;
+  const uniform = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
+    return (((mixed ^ (mixed >>> 14)) >>> 0) + 0.5) / 2 ** 32;
+  };
+  return Float32Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform()));
+};
