@@ -1,5 +1,7 @@
 """Text to image: words are heard, samplers of Part III draw from text, and bad captions are told."""
 
+import copy
+
 import pytest
 import torch
 
@@ -129,6 +131,20 @@ def test_maps_say_where_each_word_is_looked_up(model):
     assert maps.shape == (2, 2, 2, LENGTH, 4, 4)  # pictures, blocks, heads, words, places
     torch.testing.assert_close(maps.sum(dim=3), torch.ones(2, 2, 2, 4, 4))
     assert not maps[1, :, :, 4:].any()  # padding
+
+
+def test_maps_lie_as_the_picture_lies(model):
+    model = copy.deepcopy(model)
+    for block in model.dit.blocks:  # places that do not look at each other
+        torch.nn.init.zeros_(block.attention.to_output.weight)
+    latents, t = torch.randn(1, 4, 8, 8, generator=seeded(7)), torch.tensor([0.5])
+    other = latents.clone()
+    other[..., 2:4, 6:8] += 1  # the patch in the second row, at the right
+    tokens = encode_captions([RED])
+    moved = (word_maps(model, latents, t, tokens) - word_maps(model, other, t, tokens)).abs()
+    assert {tuple(place) for place in (moved.amax(dim=(0, 1, 2, 3)) > 1e-6).nonzero().tolist()} == {
+        (1, 3)
+    }
 
 
 @pytest.mark.bad_input
