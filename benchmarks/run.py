@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("attention", "digits", "gpt", "samplers", "mnist", "dit")
+BENCHMARKS = ("attention", "digits", "gpt", "samplers", "mnist", "dit", "text_to_image")
 
 
 def main() -> None:

@@ -111,6 +111,19 @@ def test_guidance_is_an_extrapolation_from_silence(model, autoencoder):
     torch.testing.assert_close(got, wanted, atol=1e-3, rtol=1e-3)
 
 
+def test_a_shift_takes_smaller_steps_in_noise(model, autoencoder):
+    seen = []
+
+    def note(module, inputs):
+        seen.append(float(inputs[1][0]))
+
+    tokens, handle = encode_captions([RED]), model.dit.register_forward_pre_hook(note)
+    for shift in (1.0, 3.0):
+        sample(model, autoencoder, tokens, seeded(), steps=4, scale=1.0, shift=shift)
+    handle.remove()
+    assert seen == pytest.approx([1, 3 / 4, 1 / 2, 1 / 4, 1, 9 / 10, 3 / 4, 1 / 2])
+
+
 @pytest.mark.parametrize("sampler", ["euler", "heun", "dpm_solver"])
 def test_every_sampler_draws_the_same_again(model, autoencoder, sampler):
     draws = [

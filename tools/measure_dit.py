@@ -1,0 +1,149 @@
+"""Measure diffusion transformers: ways of conditioning, sizes, and a U-Net, on latents of shapes.
+
+Latents of one-thing pictures, their caption as a class; flow matching; the same steps, batches and
+noise for all. The loss is that on two fixed sets of new pictures with fixed times and noise: the
+rate of each kind of network is chosen on the first with one seed, and the second is reported.
+The result is `checkpoints/dit.json`. It can be stopped and started again: what was measured is kept
+in `--memory`.
+
+Run: python tools/measure_dit.py
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import torch
+from measure_latent_diffusion import CAPTIONS, operations
+from torch import nn
+
+from attnoise.data import draw_captions
+from attnoise.diffusion import UNet, UNetConfig, flow_loss
+from attnoise.lab.checkpoints import FOLDER, load_checkpoint
+from attnoise.lab.files import write_atomically
+from attnoise.lab.training import EMA, train
+from attnoise.together import DiT, DiTConfig
+from attnoise.transformers.block import Modulation
+
+BATCH, STEPS, RATES = 32, 800, (3e-3, 6e-3, 1.2e-2, 2.4e-2)
+LATENT = {"image_size": 8, "channels": 4, "classes": len(CAPTIONS)}
+SIZES = {"d 32, 2 blocks": (32, 2), "d 48, 3 blocks": (48, 3), "d 64, 4 blocks": (64, 4),
+         "d 96, 6 blocks": (96, 6)}  # fmt: skip
+MIDDLE = "d 64, 4 blocks"
+WAYS = ("adaln_zero", "adaln without the zeros", "in_context", "cross_attention")
+WIDTHS = (24, 56)  # of the U-Net: as many operations per step as the middle DiT, to 1 %
+
+
+def build(name: str) -> nn.Module:
+    """Return the network of that name: a size, a way of conditioning at the middle one, a U-Net."""
+    if name == "U-Net":
+        return UNet(UNetConfig(patch=1, widths=WIDTHS, depth=1, heads=4, **LATENT))
+    d, depth = SIZES.get(name, SIZES[MIDDLE])
+    way = name if name in WAYS else "adaln_zero"
+    zeros = way != "adaln without the zeros"
+    config = DiTConfig(d=d, depth=depth, heads=4, conditioning=way if zeros else "adaln_zero",
+                       **LATENT)  # fmt: skip
+    model = DiT(config)
+    for layer in model.modules() if not zeros else ():
+        if isinstance(layer, Modulation):  # gates start at one, as in a block without a condition
+            nn.init.xavier_uniform_(layer.to_vectors.weight)
+            with torch.no_grad():
+                layer.to_vectors.bias.view(6, d)[[2, 5]] = 1.0
+    return model
+
+
+def fixed_loss(model, x0, labels) -> float:
+    """Return the mean loss on these latents, with the same times and noise for every network."""
+    generator, total = torch.Generator().manual_seed(77), 0.0
+    with torch.no_grad():
+        for _ in range(8):
+            total += flow_loss(model, x0, generator, label=labels).item() / 8
+    return total
+
+
+def measure(name: str, rate: float, seed: int, sets: dict) -> dict:
+    x0, labels = sets["train"]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = build(name)
+    ema, start = EMA(model, decay=0.98), time.process_time()
+
+    def loss(model, generator):
+        rows = torch.randint(len(x0), (BATCH,), generator=generator)
+        return flow_loss(model, x0[rows], generator, label=labels[rows])
+
+    generator = torch.Generator().manual_seed(seed)
+    for _ in train(model, loss, STEPS, generator, lr=rate, warmup=40, optimizer="muon", ema=ema):
+        pass
+    found = {part: round(fixed_loss(ema.model.eval(), *sets[part]), 4) for part in ("a", "b")}
+    seconds = time.process_time() - start
+    print(name, rate, seed, found, f"{seconds:.0f} s", file=sys.stderr, flush=True)
+    return found
+
+
+def cost(name: str) -> dict:
+    """Return the numbers that a network holds, and the operations of a training step."""
+    model, x = build(name), torch.zeros(1, 4, 8, 8)
+    t, label = torch.ones(1), torch.zeros(1, dtype=torch.long)
+    return {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "operations_per_picture": operations(lambda: model(x, t, label).sum().backward()),
+    }
+
+
+def draw_sets(autoencoder) -> dict:
+    sets = {}
+    for seed, (part, copies) in enumerate({"train": 48, "a": 8, "b": 8}.items()):
+        images = draw_captions(CAPTIONS * copies, torch.Generator().manual_seed(seed))
+        with torch.no_grad():
+            latents = torch.cat([autoencoder.encode(chunk) for chunk in images.split(500)])
+        sets[part] = latents, torch.arange(len(latents)) % len(CAPTIONS)
+    return sets
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=FOLDER / "dit.json")
+    parser.add_argument("--memory", type=Path, default=Path("_build/training/dit.json"))
+    options = parser.parse_args()
+    autoencoder, about = load_checkpoint("shapes-autoencoder")
+    sets = draw_sets(autoencoder)
+    known = json.loads(options.memory.read_text()) if options.memory.exists() else {}
+
+    def loss(name: str, rate: float, seed: int) -> dict:
+        key = f"{name}, rate {rate:g}, seed {seed}"
+        if key not in known:
+            known[key] = measure(name, rate, seed, sets)
+            write_atomically({options.memory: json.dumps(known).encode()})
+        return known[key]
+
+    runs = {}
+    for name in (*WAYS, "U-Net", *SIZES):
+        if name == MIDDLE:
+            runs[name] = runs["adaln_zero"]
+            continue
+        tried = {rate: loss(name, rate, 0)["a"] for rate in RATES}
+        while (rate := min(tried, key=lambda one: tried[one])) == max(tried):
+            tried[2 * rate] = loss(name, 2 * rate, 0)["a"]
+        losses = [loss(name, rate, seed)["b"] for seed in range(options.seeds)]
+        runs[name] = {"rate": rate, "tried": tried, "losses": losses} | cost(name)
+    result = {
+        "task": "flow-matching loss on new pictures, of latents of one shape, after equal steps",
+        "autoencoder_sha256": about["sha256"],
+        "steps": STEPS,
+        "batch": BATCH,
+        "ways": list(WAYS),
+        "sizes": list(SIZES),
+        "middle": MIDDLE,
+        "runs": runs,
+        "torch": torch.__version__,
+    }
+    write_atomically({options.out: (json.dumps(result, indent=2) + "\n").encode()})
+    print(f"wrote {options.out}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
