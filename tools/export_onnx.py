@@ -12,10 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from attnoise.attention import record_weights
+from attnoise.data.captions import PADDING, encode_captions
 from attnoise.lab.checkpoints import FOLDER, load_checkpoint
 from attnoise.lab.export import OPSET, export_onnx
 from attnoise.lab.files import write_atomically
 from attnoise.latent import Autoencoder
+from attnoise.together import TextToImage
 from attnoise.transformers import ViT, roll_out
 
 MODELS = Path(__file__).parents[1] / "web" / "models"
@@ -55,6 +57,35 @@ class Decoder(nn.Module):
         return (self.autoencoder.decode(latents),)
 
 
+class GuidedVelocity(nn.Module):
+    """What a step of the studio asks a `TextToImage`: a guided velocity, and where it looked.
+
+    Args:
+        model: Trained with captions dropped.
+    """
+
+    def __init__(self, model: TextToImage) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, latents: Tensor, time: Tensor, tokens: Tensor, scale: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the velocity, "1 c i j", and how much each place looks at each word, "1 m n".
+
+        Args:
+            latents: Noisy latents, "1 c i j".
+            time: In [0, 1], "1".
+            tokens: One caption, "1 m".
+            scale: Of guidance, "1".
+        """
+        both = torch.cat([tokens, torch.full_like(tokens, PADDING)])
+        with record_weights(self.model.dit) as recorded:
+            heard, silent = self.model(latents.repeat(2, 1, 1, 1), time.repeat(2), both).chunk(2)
+        maps = [w[:1].mean(1) for name, w in recorded.items() if name.endswith("cross_attention")]
+        return silent + scale * (heard - silent), torch.stack(maps).mean(0).transpose(1, 2)
+
+
 def write(name: str, module: nn.Module, examples: dict[str, Tensor], outputs: list[str],
           checkpoint: str, folder: Path) -> None:  # fmt: skip
     """Export a module built around a checkpoint, with a card that names both."""
@@ -81,6 +112,14 @@ def main(folder: Path = MODELS) -> None:
     decoder = Decoder(load_checkpoint("shapes-autoencoder")[0])
     write("shapes-decoder", decoder, {"latents": torch.zeros(1, 4, 8, 8)}, ["images"],
           "shapes-autoencoder", folder)  # fmt: skip
+    examples = {
+        "latents": torch.zeros(1, 4, 8, 8),
+        "time": torch.ones(1),
+        "tokens": encode_captions(["a large red circle"]),
+        "scale": torch.full((1,), 2.0),
+    }
+    painter = GuidedVelocity(load_checkpoint("text-to-image")[0])
+    write("text-to-image", painter, examples, ["velocity", "maps"], "text-to-image", folder)
 
 
 if __name__ == "__main__":

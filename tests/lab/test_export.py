@@ -5,14 +5,15 @@ import json
 import onnxruntime
 import pytest
 import torch
-from export_onnx import MODELS, ViTWithRollout
+from export_onnx import MODELS, GuidedVelocity, ViTWithRollout
 from torch import nn
 from torch.testing import assert_close
 
-from attnoise.data import load_mnist
+from attnoise.data import encode_captions, load_captions, load_mnist
 from attnoise.errors import CheckpointError
 from attnoise.lab.checkpoints import load_checkpoint
 from attnoise.lab.export import export_onnx, with_small_weights
+from attnoise.together import word_maps
 from attnoise.transformers import attention_rollout
 
 
@@ -63,6 +64,29 @@ def test_the_pages_model_is_the_shipped_one():
     with torch.no_grad():
         both = ViTWithRollout(model)(images)
     assert_close(both, (expected, sources))
+
+
+def test_the_studios_model_is_the_shipped_one():
+    model, card = load_checkpoint("text-to-image")
+    page = json.loads((MODELS / "text-to-image.json").read_text())
+    assert page["checkpoint_sha256"] == card["sha256"], "run tools/export_onnx.py again"
+    wrapped, generator = GuidedVelocity(model), torch.Generator().manual_seed(0)
+    for caption in load_captions("unseen")[:: 979 // 4]:
+        feed = {
+            "latents": torch.randn(1, 4, 8, 8, generator=generator),
+            "time": torch.rand(1, generator=generator),
+            "tokens": encode_captions([caption]),
+            "scale": torch.full((1,), 3.0),
+        }
+        velocity, maps = run(MODELS / "text-to-image.onnx", **feed)
+        with torch.no_grad():
+            expected, shares = wrapped(**feed)
+            own = word_maps(model, feed["latents"], feed["time"], feed["tokens"])
+            plain = model(feed["latents"], feed["time"], feed["tokens"])
+        assert_close(velocity, expected, atol=1e-4, rtol=1e-4)
+        assert_close(maps, shares, atol=1e-5, rtol=1e-4)
+        assert_close(maps[0], own[0].mean(dim=(0, 1)).flatten(1), atol=1e-5, rtol=1e-4)
+        assert (velocity - plain).abs().max() > 0.01, "guidance changed nothing"
 
 
 def test_weights_that_fit_are_stored_in_16_bits_and_no_others(tmp_path):
