@@ -80,9 +80,12 @@ checkpoints: $(INSTALLED)  ## train the shipped checkpoints again (this takes a 
 	$(BIN)/python tools/train_bert.py
 	$(BIN)/python tools/train_vit.py
 	$(BIN)/python tools/train_mnist.py
-	$(BIN)/python tools/export_onnx.py
 	$(BIN)/python tools/train_shapes_autoencoder.py
+	$(BIN)/python tools/measure_latent_diffusion.py
+	$(BIN)/python tools/measure_dit.py
 	$(BIN)/python tools/train_text_to_image.py
+	$(BIN)/python tools/compare_text_encoders.py
+	$(BIN)/python tools/export_onnx.py
 
 clean:  ## remove what was built; the environment stays
 	rm -rf _build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis code/*.egg-info

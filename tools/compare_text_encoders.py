@@ -109,7 +109,7 @@ def measure(arm: str, seed: int, latents, tokens, autoencoder, options) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--compare", type=int, default=1500, help="steps of the comparison")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--out", type=Path, default=FOLDER / "text-encoders.json")

@@ -46,9 +46,9 @@ def studio_of(page):
 
 def paint(page, text, **numbers):
     studio = studio_of(page)
-    studio.get_by_label("Caption").fill(text)
+    studio.get_by_label("Caption", exact=True).fill(text)
     for label, value in numbers.items():
-        studio.get_by_label(label.capitalize()).fill(str(value))
+        studio.get_by_role("spinbutton", name=label.capitalize()).fill(str(value))
     studio.get_by_role("button", name="Paint it").click()
 
 
@@ -181,16 +181,13 @@ def test_the_pages_parser_reads_as_pythons(open_page):
     page = open_page(PAGE)
     code = f"value.map(((read) => (image) => read(image))(shapes.makeReader({json.dumps(FACTS)})))"
     found = page.evaluate(MODULE, [code, [image.flatten().tolist() for image in images]])
-    agree = 0
-    for things, answer in zip(parse_pictures(images), found, strict=True):
-        ours = [(str(f.thing), round(f.x, 1), round(f.y, 1)) for f in things]
-        theirs = [
-            (f"a {f['size']} {f['colour']} {f['shape']}", round(f["x"], 1), round(f["y"], 1))
-            for f in answer
-        ]
-        agree += ours == theirs
-    assert any("?" in str(f.thing) for things in parse_pictures(images) for f in things)
-    assert agree >= len(images) - 2  # at the very edge of a limit, rounding may decide
+    names = [f"a {f['size']} {f['colour']} {f['shape']}" for answer in found for f in answer]
+    ours = [str(f.thing) for things in parse_pictures(images) for f in things]
+    assert sorted(names) == sorted(ours) and any("?" in name for name in names)
+    for things, answer in zip(parse_pictures(images[: len(clean)]), found, strict=False):
+        for f in things:  # templates as good as each other lie a fifth of a pixel apart
+            near = [g for g in answer if abs(g["x"] - f.x) + abs(g["y"] - f.y) < 0.5]
+            assert [f"a {g['size']} {g['colour']} {g['shape']}" for g in near] == [str(f.thing)]
 
 
 def test_the_pages_noise_is_pythons(open_page):
