@@ -126,7 +126,7 @@ def test_a_model_that_cannot_be_rebuilt_is_not_saved(tmp_path):
 )
 def test_shipped_checkpoints_load_are_small_and_say_where_they_come_from(weights):
     _, card = load_checkpoint(weights.stem)
-    assert weights.stat().st_size < 4e6
+    assert weights.stat().st_size < 5e6  # two and a half million parameters in 16 bits
     for entry in (
         "data",
         "data_sha256",
