@@ -32,10 +32,11 @@ from attnoise.diffusion import (
     simple_loss,
     spaced_timesteps,
 )
-from attnoise.lab.judges import PerClassGaussian, digit_judge
-from attnoise.lab.metrics import frechet_distance, frechet_floor
-from attnoise.lab.optimizers import make_optimizers
-from attnoise.lab.training import EMA, draw_batch, learning_rate
+from attnoise.evaluation.baselines import PerClassGaussian
+from attnoise.evaluation.classifiers import digit_classifier
+from attnoise.evaluation.metrics import frechet_distance, frechet_floor
+from attnoise.training.loop import EMA, draw_batch, learning_rate
+from attnoise.training.optimizers import make_optimizers
 
 BATCH, SAMPLES, STEPS = 128, 1000, 100
 DIGITS, UNSEEN = load_digits("train"), load_digits("test")
@@ -151,7 +152,7 @@ def train_for(one, seconds: float, seed: int) -> tuple[EMA, int]:
 
 
 def compare_distance(seconds: float, seeds: int) -> None:
-    judge, labels = digit_judge(), torch.arange(SAMPLES) % 10
+    judge, labels = digit_classifier(), torch.arange(SAMPLES) % 10
     real, name = judge.features(UNSEEN.images), f"FD-{judge.feature_name}"
     print(
         f"{name} of {SAMPLES} samples to {len(real)} unseen digits after {seconds:g} CPU-seconds:"

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from x_transformers import AutoregressiveWrapper, Decoder, TransformerWrapper
 
 from attnoise.attention import LearnedPositions
-from attnoise.lab.optimizers import make_optimizers
+from attnoise.training.optimizers import make_optimizers
 from attnoise.transformers import GPT, BlockConfig, GPTConfig, generate, initialise
 
 VOCAB, DEPTH, HEADS = 79, 4, 4

@@ -28,8 +28,8 @@ import torch
 from torch import Tensor, nn
 
 from attnoise.data import load_shakespeare
-from attnoise.lab.optimizers import make_optimizers
-from attnoise.lab.training import learning_rate
+from attnoise.training.loop import learning_rate
+from attnoise.training.optimizers import make_optimizers
 from attnoise.transformers import (
     GPT,
     PRESETS,

@@ -30,7 +30,7 @@ from torch.nn import functional as F
 from x_transformers import Decoder, TransformerWrapper
 
 from attnoise.data import load_shakespeare
-from attnoise.lab.optimizers import make_optimizers
+from attnoise.training.optimizers import make_optimizers
 from attnoise.transformers import GPT, PRESETS, BlockConfig, CharacterTokenizer, GPTConfig
 
 D, DEPTH, HEADS, CONTEXT = 128, 4, 4, 64

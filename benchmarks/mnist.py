@@ -32,10 +32,11 @@ from attnoise.diffusion import (
     simple_loss,
     spaced_timesteps,
 )
-from attnoise.lab.judges import PerClassGaussian, mnist_judge
-from attnoise.lab.metrics import frechet_distance, frechet_floor
-from attnoise.lab.optimizers import make_optimizers
-from attnoise.lab.training import EMA, draw_batch, learning_rate
+from attnoise.evaluation.baselines import PerClassGaussian
+from attnoise.evaluation.classifiers import mnist_classifier
+from attnoise.evaluation.metrics import frechet_distance, frechet_floor
+from attnoise.training.loop import EMA, draw_batch, learning_rate
+from attnoise.training.optimizers import make_optimizers
 
 from .rivals import rivals
 
@@ -120,7 +121,7 @@ def train_for(one, seconds: float, seed: int) -> tuple[EMA, int]:
 
 
 def compare_distance(seconds: float, seeds: int) -> None:
-    judge, labels = mnist_judge(), torch.arange(SAMPLES) % 10
+    judge, labels = mnist_classifier(), torch.arange(SAMPLES) % 10
     order = torch.randperm(len(TRAIN.images), generator=torch.Generator().manual_seed(7))
     checked, real = (
         judge.features(images) for images in (TRAIN.images[order[:500]], UNSEEN.images)

@@ -32,9 +32,9 @@ from attnoise.diffusion import (
     last,
     time_grid,
 )
-from attnoise.lab.checkpoints import load_checkpoint
-from attnoise.lab.judges import digit_judge
-from attnoise.lab.metrics import frechet_distance
+from attnoise.evaluation.classifiers import digit_classifier
+from attnoise.evaluation.metrics import frechet_distance
+from attnoise.training.checkpoints import load_checkpoint
 
 SCHEDULE = cosine_schedule(1000)
 SOLVERS = {
@@ -126,7 +126,7 @@ def fewest(draw, judge, real) -> tuple[int, float, float]:
 
 
 def compare_speed(model, rounds: int) -> None:
-    judge = digit_judge()
+    judge = digit_classifier()
     real = judge.features(load_digits("test").images)
     ways = {"ours": lambda x, label, n: ours(model, x, label, n)}
     for name, options in THEIRS.items():

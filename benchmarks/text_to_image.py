@@ -16,8 +16,8 @@ import time
 import torch
 
 from attnoise.data.captions import encode_captions
-from attnoise.lab.checkpoints import load_checkpoint
 from attnoise.together import sample
+from attnoise.training.checkpoints import load_checkpoint
 
 CAPTION = "a small red ring left of a large blue cross"
 STEPS = 8

@@ -17,15 +17,15 @@ from pathlib import Path
 
 import torch
 from train_text_to_image import BATCH, CONFIG, STEPS, judged, latents_of, some
-from training import run
 
 from attnoise.data.captions import encode_captions, load_captions
-from attnoise.lab.checkpoints import FOLDER, load_checkpoint
-from attnoise.lab.files import write_atomically
-from attnoise.lab.metrics import wilson_interval
-from attnoise.lab.training import EMA
+from attnoise.evaluation.metrics import wilson_interval
 from attnoise.together import ContrastivePair, TextToImage
+from attnoise.training.checkpoints import FOLDER, load_checkpoint
+from attnoise.training.files import write_atomically
+from attnoise.training.loop import EMA
 from attnoise.transformers import BlockConfig, ViT, ViTConfig
+from training import run
 
 ARMS, SCALE, WIDTH = ("joint", "contrastive", "random"), 2.0, 64
 PICTURES = ViTConfig(

@@ -9,15 +9,15 @@ import sys
 from pathlib import Path
 
 import torch
+from onnx_graph import OPSET, export_onnx
 from torch import Tensor, nn
 
 from attnoise.attention import record_weights
 from attnoise.data.captions import PADDING, encode_captions
-from attnoise.lab.checkpoints import FOLDER, load_checkpoint
-from attnoise.lab.export import OPSET, export_onnx
-from attnoise.lab.files import write_atomically
 from attnoise.latent import Autoencoder
 from attnoise.together import TextToImage
+from attnoise.training.checkpoints import FOLDER, load_checkpoint
+from attnoise.training.files import write_atomically
 from attnoise.transformers import ViT, roll_out
 
 MODELS = Path(__file__).parents[1] / "web" / "models"

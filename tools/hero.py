@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from attnoise.diffusion import NetworkDenoiser, ddpm_sample, make_schedule, spaced_timesteps
-from attnoise.lab.checkpoints import load_checkpoint
-from attnoise.lab.figures import hero, write_hero
+from attnoise.figures import hero, write_hero
+from attnoise.training.checkpoints import load_checkpoint
 
 PATH = Path(__file__).resolve().parents[1] / "book" / "_hero.html"
 SEED, STEPS, SHOWN_EVERY = 0, 100, 4

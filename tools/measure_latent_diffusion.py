@@ -24,12 +24,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from attnoise.data import draw_captions, load_captions
 from attnoise.diffusion import LinearPath, NetworkDenoiser, euler_sample, flow_loss, last, time_grid
-from attnoise.lab.checkpoints import FOLDER, load_checkpoint
-from attnoise.lab.files import write_atomically
-from attnoise.lab.metrics import wilson_interval
-from attnoise.lab.picture_parser import judge_pictures
-from attnoise.lab.training import EMA, train
+from attnoise.evaluation.metrics import wilson_interval
+from attnoise.evaluation.picture_parser import judge_pictures
 from attnoise.together import DiT, DiTConfig
+from attnoise.training.checkpoints import FOLDER, load_checkpoint
+from attnoise.training.files import write_atomically
+from attnoise.training.loop import EMA, train
 
 PATH, BATCH, SAMPLES, STEPS = LinearPath(), 32, 344, 16
 SPACES = {  # what the network sees: side, channels, patch

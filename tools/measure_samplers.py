@@ -27,10 +27,11 @@ from attnoise.diffusion import (
     spaced_timesteps,
     time_grid,
 )
-from attnoise.lab.checkpoints import FOLDER, load_checkpoint
-from attnoise.lab.files import write_atomically
-from attnoise.lab.judges import PerClassGaussian, digit_judge
-from attnoise.lab.metrics import frechet_distance, frechet_floor
+from attnoise.evaluation.baselines import PerClassGaussian
+from attnoise.evaluation.classifiers import digit_classifier
+from attnoise.evaluation.metrics import frechet_distance, frechet_floor
+from attnoise.training.checkpoints import FOLDER, load_checkpoint
+from attnoise.training.files import write_atomically
 
 SAMPLES = 1000
 CALLS = (4, 6, 8, 10, 14, 20, 30, 50, 100)
@@ -68,7 +69,7 @@ def main() -> None:
     options = parser.parse_args()
 
     model, card = load_checkpoint("digits-ddpm")
-    digits, unseen, judge = load_digits("train"), load_digits("test"), digit_judge()
+    digits, unseen, judge = load_digits("train"), load_digits("test"), digit_classifier()
     real = judge.features(unseen.images)
     known = json.loads(options.memory.read_text()) if options.memory.exists() else {}
     options.memory.parent.mkdir(parents=True, exist_ok=True)

@@ -17,13 +17,12 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn import functional as F
-from training import run
 
 from attnoise.data import load_shakespeare
 from attnoise.data.shakespeare import SHA256
-from attnoise.lab.checkpoints import FOLDER, save_checkpoint
-from attnoise.lab.metrics import wilson_interval
-from attnoise.lab.training import EMA, draw_batch, train
+from attnoise.evaluation.metrics import wilson_interval
+from attnoise.training.checkpoints import FOLDER, save_checkpoint
+from attnoise.training.loop import EMA, draw_batch, train
 from attnoise.transformers import (
     BERT,
     BERTConfig,
@@ -34,6 +33,7 @@ from attnoise.transformers import (
     mask_tokens,
     masked_loss,
 )
+from training import run
 
 VOCAB, SPECIAL, BATCH, SHARE = 1024, 3, 32, 0.3
 PAD, MASK, CLASS = range(SPECIAL)

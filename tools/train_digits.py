@@ -25,16 +25,17 @@ from attnoise.diffusion import (
     simple_loss,
     spaced_timesteps,
 )
-from attnoise.lab.checkpoints import FOLDER, save_checkpoint
-from attnoise.lab.judges import PerClassGaussian, digit_judge
-from attnoise.lab.metrics import (
+from attnoise.evaluation.baselines import PerClassGaussian
+from attnoise.evaluation.classifiers import digit_classifier
+from attnoise.evaluation.metrics import (
     frechet_distance,
     frechet_floor,
     memorisation_alarm,
     precision_recall,
     two_sample_test,
 )
-from attnoise.lab.training import EMA, draw_batch, train
+from attnoise.training.checkpoints import FOLDER, save_checkpoint
+from attnoise.training.loop import EMA, draw_batch, train
 
 CONFIG = DenoisingTransformerConfig(d=64, depth=3, heads=4, patch=2)
 RECIPE = {"target": "x0", "weighting": "min_snr"}
@@ -49,7 +50,7 @@ def stored(images: torch.Tensor) -> torch.Tensor:
 def evaluate(samples: torch.Tensor, labels: torch.Tensor, seed: int) -> dict:
     """Return every number of the card for one set of samples, real unseen digits as reference."""
     samples = stored(samples)
-    train_set, unseen, judge = load_digits("train"), load_digits("test"), digit_judge()
+    train_set, unseen, judge = load_digits("train"), load_digits("test"), digit_classifier()
     features, real = judge.features(samples), judge.features(unseen.images)
     memory = memorisation_alarm(samples, train_set.images, unseen.images, seed=seed)
     some = torch.randperm(len(samples), generator=torch.Generator().manual_seed(seed))[: len(real)]
@@ -102,7 +103,7 @@ def main() -> None:
         ddpm_sample(denoiser, noise, schedule, generator, timesteps=timesteps, label=labels)
     )
 
-    unseen, judge = load_digits("test"), digit_judge()
+    unseen, judge = load_digits("test"), digit_classifier()
     features, real = judge.features(digits.images), judge.features(unseen.images)
     gaussian = PerClassGaussian(*digits).sample(labels, generator)
     pixels = (digits.images * 8 + 8).to(torch.uint8).numpy().tobytes()

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import torch
 from train_digits import evaluate
-from training import run
 
 from attnoise.data import load_digits
 from attnoise.diffusion import (
@@ -30,10 +29,12 @@ from attnoise.diffusion import (
     last,
     time_grid,
 )
-from attnoise.lab.checkpoints import FOLDER, save_checkpoint
-from attnoise.lab.judges import PerClassGaussian, digit_judge
-from attnoise.lab.metrics import frechet_distance, frechet_floor
-from attnoise.lab.training import EMA, draw_batch
+from attnoise.evaluation.baselines import PerClassGaussian
+from attnoise.evaluation.classifiers import digit_classifier
+from attnoise.evaluation.metrics import frechet_distance, frechet_floor
+from attnoise.training.checkpoints import FOLDER, save_checkpoint
+from attnoise.training.loop import EMA, draw_batch
+from training import run
 
 CONFIG = DenoisingTransformerConfig(d=64, depth=3, heads=4, patch=2)
 SCHEDULE = cosine_schedule(1000)
@@ -109,7 +110,7 @@ def main() -> None:
         save_to=options.save_to / "digits-consistency.pt",
     )  # fmt: skip
 
-    unseen, judge = load_digits("test"), digit_judge()
+    unseen, judge = load_digits("test"), digit_classifier()
     features, real = judge.features(digits.images), judge.features(unseen.images)
     gaussian = PerClassGaussian(*digits).sample(torch.arange(SAMPLES) % 10, generator)
     feature = f"FD-{judge.feature_name}"

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import torch
 from train_digits import BATCH, RECIPE, evaluate, stored
-from training import run
 
 from attnoise.data import load_digits
 from attnoise.diffusion import (
@@ -28,10 +27,12 @@ from attnoise.diffusion import (
     simple_loss,
     time_grid,
 )
-from attnoise.lab.checkpoints import FOLDER, save_checkpoint
-from attnoise.lab.judges import PerClassGaussian, digit_judge
-from attnoise.lab.metrics import frechet_distance, frechet_floor, precision_recall
-from attnoise.lab.training import EMA, draw_batch
+from attnoise.evaluation.baselines import PerClassGaussian
+from attnoise.evaluation.classifiers import digit_classifier
+from attnoise.evaluation.metrics import frechet_distance, frechet_floor, precision_recall
+from attnoise.training.checkpoints import FOLDER, save_checkpoint
+from attnoise.training.loop import EMA, draw_batch
+from training import run
 
 CONFIG = DenoisingTransformerConfig(d=64, depth=3, heads=4, patch=2, null_class=True)
 DROPPED, SAMPLES, STEPS, SEEDS = 0.15, 1000, 25, (1, 2, 3)
@@ -40,7 +41,7 @@ SCALES, INTERVAL = (1.0, 1.5, 2.0, 3.0, 5.0, 8.0), (0.2, 0.7)
 
 def measure(images: torch.Tensor, labels: torch.Tensor) -> list[float]:
     """Return agreement, FD-mlp64, precision and recall against the unseen digits."""
-    judge, unseen = digit_judge(), load_digits("test")
+    judge, unseen = digit_classifier(), load_digits("test")
     features, real = judge.features(stored(images)), judge.features(unseen.images)
     precision, recall = precision_recall(real, features[: len(real)])
     agreement = judge.agreement(stored(images), labels).value
@@ -94,7 +95,7 @@ def main() -> None:
         ema=ema,
     )  # fmt: skip
 
-    labels, judge = torch.arange(SAMPLES) % CONFIG.classes, digit_judge()
+    labels, judge = torch.arange(SAMPLES) % CONFIG.classes, digit_classifier()
     rounded = ema.model.half().float()
     samples = guided_digits(rounded, 1.0, None, options.seed + 1)
     unseen = load_digits("test")

@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 
 import torch
-from training import run
 
 from attnoise.data import load_mnist
 from attnoise.data.mnist import SHA256
@@ -30,16 +29,18 @@ from attnoise.diffusion import (
     simple_loss,
     spaced_timesteps,
 )
-from attnoise.lab.checkpoints import FOLDER, save_checkpoint
-from attnoise.lab.judges import PerClassGaussian, class_means, mnist_judge
-from attnoise.lab.metrics import (
+from attnoise.evaluation.baselines import PerClassGaussian, class_means
+from attnoise.evaluation.classifiers import mnist_classifier
+from attnoise.evaluation.metrics import (
     frechet_distance,
     frechet_floor,
     memorisation_alarm,
     precision_recall,
     two_sample_test,
 )
-from attnoise.lab.training import EMA, draw_batch
+from attnoise.training.checkpoints import FOLDER, save_checkpoint
+from attnoise.training.loop import EMA, draw_batch
+from training import run
 
 CONFIG = UNetConfig(widths=(32, 64), depth=3, null_class=True)
 SHIFT = 2.5
@@ -64,7 +65,7 @@ def draw(model, steps: int, scale: float, seed: int, count: int = SAMPLES) -> to
 
 def evaluate(samples: torch.Tensor, seed: int) -> dict:
     """Return every number of the card for one set of samples, real unseen digits as reference."""
-    judge, train_set, unseen = mnist_judge(), load_mnist("train"), load_mnist("test")
+    judge, train_set, unseen = mnist_classifier(), load_mnist("train"), load_mnist("test")
     label = torch.arange(len(samples)) % CONFIG.classes
     features, real = judge.features(samples), judge.features(unseen.images)
     memory = memorisation_alarm(samples, train_set.images, unseen.images, seed=seed)
@@ -92,7 +93,7 @@ def main() -> None:
     parser.add_argument("--save-to", type=Path, default=Path("_build/training/mnist-unet.pt"))
     options = parser.parse_args()
 
-    train_set, unseen, judge = load_mnist("train"), load_mnist("test"), mnist_judge()
+    train_set, unseen, judge = load_mnist("train"), load_mnist("test"), mnist_classifier()
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         model = UNet(CONFIG)

@@ -13,14 +13,13 @@ from pathlib import Path
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
-from training import run
 
 from attnoise.data import LETTERS, PHONES, load_pronunciations
 from attnoise.data.pronunciation import SHA256
-from attnoise.lab.checkpoints import FOLDER, save_checkpoint
-from attnoise.lab.letter_rules import LetterRules
-from attnoise.lab.text_metrics import pronunciation_errors
-from attnoise.lab.training import EMA
+from attnoise.evaluation.letter_rules import LetterRules
+from attnoise.evaluation.text_metrics import pronunciation_errors
+from attnoise.training.checkpoints import FOLDER, save_checkpoint
+from attnoise.training.loop import EMA
 from attnoise.transformers import (
     BlockConfig,
     EncoderDecoder,
@@ -30,6 +29,7 @@ from attnoise.transformers import (
     greedy_decode,
     teacher_forcing_loss,
 )
+from training import run
 
 SPECIAL = ["<pad>", "<begin>", "<end>"]
 SPELLING = SymbolTokenizer(LETTERS, special=SPECIAL)

@@ -11,17 +11,16 @@ import sys
 from pathlib import Path
 
 import torch
-from training import run
 
 from attnoise.data import load_shakespeare
 from attnoise.data.shakespeare import SHA256
-from attnoise.lab.checkpoints import FOLDER, save_checkpoint
-from attnoise.lab.text_metrics import (
+from attnoise.evaluation.text_metrics import (
     bits_per_character,
     compressed_bits_per_character,
     unigram_bits_per_character,
 )
-from attnoise.lab.training import EMA
+from attnoise.training.checkpoints import FOLDER, save_checkpoint
+from attnoise.training.loop import EMA
 from attnoise.transformers import (
     GPT,
     BytePairTokenizer,
@@ -30,6 +29,7 @@ from attnoise.transformers import (
     modern_block,
     next_token_loss,
 )
+from training import run
 
 VOCAB, BATCH = 1024, 32
 CONFIG = GPTConfig(vocab=VOCAB, context=128, depth=4, block=modern_block(176, 4))

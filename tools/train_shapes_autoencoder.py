@@ -12,15 +12,15 @@ import sys
 from pathlib import Path
 
 import torch
-from training import run
 
 from attnoise.data import captions as grammar
 from attnoise.data import draw_captions, load_captions, shapes
-from attnoise.lab.checkpoints import FOLDER, save_checkpoint
-from attnoise.lab.metrics import wilson_interval
-from attnoise.lab.picture_parser import judge_pictures
-from attnoise.lab.training import EMA
+from attnoise.evaluation.metrics import wilson_interval
+from attnoise.evaluation.picture_parser import judge_pictures
 from attnoise.latent import Autoencoder, AutoencoderConfig, autoencoder_loss, measure_latents
+from attnoise.training.checkpoints import FOLDER, save_checkpoint
+from attnoise.training.loop import EMA
+from training import run
 
 CONFIG = AutoencoderConfig(bottleneck="vae")
 BATCH, KL_WEIGHT, LR = 32, 1e-4, 3e-3

@@ -17,15 +17,15 @@ from collections import Counter
 from pathlib import Path
 
 import torch
-from training import run
 
 from attnoise.data import captions as grammar
 from attnoise.data import draw_captions, encode_captions, load_captions, shapes
-from attnoise.lab.checkpoints import FOLDER, load_checkpoint, save_checkpoint
-from attnoise.lab.metrics import wilson_interval
-from attnoise.lab.picture_parser import judge_pictures
-from attnoise.lab.training import EMA
+from attnoise.evaluation.metrics import wilson_interval
+from attnoise.evaluation.picture_parser import judge_pictures
 from attnoise.together import TextToImage, TextToImageConfig, sample
+from attnoise.training.checkpoints import FOLDER, load_checkpoint, save_checkpoint
+from attnoise.training.loop import EMA
+from training import run
 
 CONFIG = TextToImageConfig()
 BATCH, STEPS = 64, 8

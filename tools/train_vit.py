@@ -23,15 +23,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
 from torch.nn import functional as F
-from training import run
 
 from attnoise.data import load_mnist
 from attnoise.data.mnist import SHA256
-from attnoise.lab.checkpoints import FOLDER, save_checkpoint
-from attnoise.lab.files import write_atomically
-from attnoise.lab.metrics import wilson_interval
-from attnoise.lab.training import EMA, draw_batch, train
+from attnoise.evaluation.metrics import wilson_interval
+from attnoise.training.checkpoints import FOLDER, save_checkpoint
+from attnoise.training.files import write_atomically
+from attnoise.training.loop import EMA, draw_batch, train
 from attnoise.transformers import BlockConfig, MaskedAutoencoder, ViT, ViTConfig
+from training import run
 
 CONFIG = ViTConfig(
     image_size=28, patch=4, depth=4, pool="mean", block=BlockConfig(d=64, heads=4)

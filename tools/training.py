@@ -5,15 +5,15 @@ import sys
 import time
 from pathlib import Path
 
-from attnoise.lab.files import write_atomically
-from attnoise.lab.training import train
+from attnoise.training.files import write_atomically
+from attnoise.training.loop import train
 
 
 def run(model, loss, steps, generator, *, save_to: Path, save_every=250, watch=None, **options):
     """Train a model and return the loss of every step and the CPU-seconds, resumed ones included.
 
     Args:
-        model, loss, steps, generator, options: As for `attnoise.lab.training.train`.
+        model, loss, steps, generator, options: As for `attnoise.training.loop.train`.
         save_to: Where the state is kept; the history of losses is kept beside it.
         save_every: Steps between saves.
         watch: Called with the step after every save, to print how good the model is.

@@ -13,7 +13,12 @@ from notebooks import ROOT
 
 PACKAGE = ROOT / "code" / "attnoise"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-FOLDERS = {"data": 0, "lab": 0, "exercises": 0, "attention": 1, "transformers": 2, "diffusion": 3, "latent": 4, "together": 5}  # fmt: skip
+# Each room may import those on its left. The second row serves everyone and knows no model; the
+# third stands on top.
+PARTS = ("attention", "transformers", "diffusion", "latent", "together")
+SERVING = ("data", "training", "evaluation")
+ON_TOP = ("figures", "exercises")
+FOLDERS = (*PARTS, *SERVING, *ON_TOP)
 
 
 def test_the_standard_library_keeps_its_code_module():
@@ -30,7 +35,7 @@ def imported_folders(path: Path) -> set[str]:
                 found.add((node.module or "").split(".")[0])
             elif node.module and node.module.startswith("attnoise."):
                 found.add(node.module.split(".")[1])
-    return found & FOLDERS.keys()
+    return found & set(FOLDERS)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -41,13 +46,24 @@ def test_imports_run_one_way(path):
         return
     home = parts[0]
     for other in imported_folders(path) - {home}:
-        if home == "exercises":  # checks compare with the models that they teach
-            assert other != "lab" or path.name != "mechanism.py"
-        elif FOLDERS[home] == 0:
-            assert FOLDERS[other] == 0, f"{home} serves all and imports models never, but {other}"
-        else:
-            assert other not in ("lab", "exercises", "data"), f"{home} imports {other}"
-            assert FOLDERS[other] < FOLDERS[home], f"{home} imports {other}"
+        if home in ON_TOP:  # figures draw with the models, checks compare with them
+            assert other not in ON_TOP, f"{home} imports {other}"
+            continue
+        row = SERVING if home in SERVING else PARTS
+        assert other in row[: row.index(home)], f"{home} imports {other}"
+
+
+def test_no_room_holds_a_fifth_of_the_lines():
+    """Rooms: folders of the package and of everything around it, tests apart."""
+    lines: dict[str, int] = {}
+    for top in ("code/attnoise", "experiments", "tools", "benchmarks", "web"):
+        for path in (ROOT / top).rglob("*"):
+            if path.suffix in (".py", ".js", ".css") and "vendor" not in path.parts:
+                parts = path.relative_to(ROOT / top).parts
+                room = parts[0] if top == "code/attnoise" and len(parts) > 1 else top
+                lines[room] = lines.get(room, 0) + path.read_text("utf8").count("\n")
+    largest = max(lines, key=lambda room: lines[room])
+    assert lines[largest] < sum(lines.values()) / 5, lines
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from attnoise.data import draw_captions, load_captions
 from attnoise.errors import ConfigError, DataError, ShapeError
-from attnoise.lab.checkpoints import load_checkpoint, save_checkpoint
 from attnoise.latent import (
     Autoencoder,
     AutoencoderConfig,
@@ -18,6 +17,7 @@ from attnoise.latent import (
     measure_latents,
 )
 from attnoise.latent.autoencoder import ResidualPair
+from attnoise.training.checkpoints import load_checkpoint, save_checkpoint
 
 SMALL = {"image_size": 12, "channels": 5, "patch": 3, "widths": (8, 16), "latent_channels": 3}
 

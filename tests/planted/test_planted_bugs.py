@@ -111,10 +111,10 @@ BUGS = {
         "transformers/test_vit.py::test_hidden_patches_have_no_influence_on_what_is_seen",
     ),
     "wide matrices not turned": (
-        "lab/optimizers.py",
+        "training/optimizers.py",
         "return x.T if tall else x",
         "return x",
-        "lab/test_optimizers.py::test_directions_are_kept",
+        "training/test_optimizers.py::test_directions_are_kept",
     ),
     "betas not rescaled": (
         "diffusion/schedules.py",
@@ -207,28 +207,28 @@ BUGS = {
         "diffusion/test_networks.py::test_patches_go_back_where_they_came_from",
     ),
     "average turned round": (
-        "lab/training.py",
+        "training/loop.py",
         "mean.lerp_(now, 1 - decay)",
         "mean.lerp_(now, decay)",
-        "lab/test_training.py::test_ema_is_the_average_by_hand",
+        "training/test_loop.py::test_ema_is_the_average_by_hand",
     ),
     "randomness not restored": (
-        "lab/training.py",
+        "training/loop.py",
         'state["generator"].set_state(content["generator"])',
         "pass",
-        "lab/test_training.py::test_a_killed_run_ends_as_if_it_had_never_stopped",
+        "training/test_loop.py::test_a_killed_run_ends_as_if_it_had_never_stopped",
     ),
     "hash not compared": (
-        "lab/checkpoints.py",
+        "training/checkpoints.py",
         'if found != card.get("sha256"):',
         "if False:",
-        "lab/test_checkpoints.py::test_a_spoiled_checkpoint_is_refused",
+        "training/test_checkpoints.py::test_a_spoiled_checkpoint_is_refused",
     ),
     "half a Frechet distance": (
-        "lab/metrics.py",
+        "evaluation/metrics.py",
         "- 2 * cross)",
         "- cross)",
-        "lab/test_metrics.py::test_frechet_distance_of_gaussians_is_the_closed_form",
+        "evaluation/test_metrics.py::test_frechet_distance_of_gaussians_is_the_closed_form",
     ),
     "test digits in training": (
         "data/digits.py",
@@ -244,10 +244,10 @@ BUGS = {
         "test_no_unseen_caption_was_seen_from_its_other_side_or_with_colours_exchanged",
     ),
     "any blot a shape": (
-        "lab/picture_parser.py",
+        "evaluation/picture_parser.py",
         "if float(e / square[k]) <= SHAPE_LIMIT else UNCLEAR",
         "if True else UNCLEAR",
-        "lab/test_picture_parser.py::test_a_blot_is_no_shape",
+        "evaluation/test_picture_parser.py::test_a_blot_is_no_shape",
     ),
     "rate without logarithm": (
         "latent/objectives.py",
@@ -280,10 +280,10 @@ BUGS = {
         "together/test_text_to_image.py::test_maps_lie_as_the_picture_lies",
     ),
     "noise without its seed": (
-        "lab/figures/studio.py",
+        "figures/studio.py",
         "state, mask = seed & 0xFFFFFFFF,",
         "state, mask = 0,",
-        "lab/test_studio.py::test_noise_is_standard_and_comes_from_its_seed",
+        "figures/test_studio.py::test_noise_is_standard_and_comes_from_its_seed",
     ),
 }
 

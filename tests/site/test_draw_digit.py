@@ -6,8 +6,8 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 
-from attnoise.lab.checkpoints import load_checkpoint
-from attnoise.lab.figures import mnist_like
+from attnoise.figures import mnist_like
+from attnoise.training.checkpoints import load_checkpoint
 from attnoise.transformers import attention_rollout
 
 pytestmark = pytest.mark.in_browser

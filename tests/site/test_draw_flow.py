@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from attnoise.lab.figures.draw_flow import REACH, walk
+from attnoise.figures.draw_flow import REACH, walk
 
 pytestmark = pytest.mark.in_browser
 

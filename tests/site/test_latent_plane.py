@@ -6,10 +6,10 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 
-from attnoise.lab.checkpoints import load_checkpoint
-from attnoise.lab.figures import between
-from attnoise.lab.figures.latent_plane import read_out
-from attnoise.lab.picture_parser import parse_pictures
+from attnoise.evaluation.picture_parser import parse_pictures
+from attnoise.figures import between
+from attnoise.figures.latent_plane import read_out
+from attnoise.training.checkpoints import load_checkpoint
 
 pytestmark = pytest.mark.in_browser
 

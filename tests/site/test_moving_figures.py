@@ -5,7 +5,7 @@ import json
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from tests.lab.figure_examples import (
+from tests.figures.figure_examples import (
     ALL,
     attention,
     drawing,

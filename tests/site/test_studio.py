@@ -10,11 +10,11 @@ from attnoise.data.captions import all_captions, encode_captions, load_captions,
 from attnoise.data.shapes import draw_captions
 from attnoise.diffusion import last, time_grid
 from attnoise.errors import DataError
-from attnoise.lab.checkpoints import load_checkpoint
-from attnoise.lab.figures import page_noise
-from attnoise.lab.figures.studio import FACTS, verdict
-from attnoise.lab.picture_parser import parse_pictures
+from attnoise.evaluation.picture_parser import parse_pictures
+from attnoise.figures import page_noise
+from attnoise.figures.studio import FACTS, verdict
 from attnoise.together.text_to_image import PATH, SAMPLERS, captioned
+from attnoise.training.checkpoints import load_checkpoint
 
 pytestmark = pytest.mark.in_browser
 

@@ -9,9 +9,9 @@ from benchmarks import gpu_dit
 from diffusers import DiTTransformer2DModel
 
 from attnoise.errors import ConfigError, ShapeError
-from attnoise.lab.checkpoints import load_checkpoint, save_checkpoint
 from attnoise.together import PRESETS, DiT, DiTConfig
 from attnoise.together.dit import CONDITIONING, grid_positions
+from attnoise.training.checkpoints import load_checkpoint, save_checkpoint
 from attnoise.transformers import unpatchify
 
 SMALL = {"image_size": 6, "channels": 3, "patch": 2, "d": 20, "depth": 2, "heads": 5}

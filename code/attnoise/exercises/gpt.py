@@ -7,7 +7,7 @@ import torch
 
 from ..attention import record_weights
 from ..data import load_shakespeare
-from ..lab.checkpoints import load_checkpoint
+from ..training.checkpoints import load_checkpoint
 from ..transformers import BytePairTokenizer
 from .mechanism import call, exercise, expect, reject, reject_if
 

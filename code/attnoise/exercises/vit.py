@@ -5,7 +5,7 @@ from functools import cache
 import torch
 
 from ..data import load_mnist
-from ..lab.checkpoints import load_checkpoint
+from ..training.checkpoints import load_checkpoint
 from .mechanism import call, draw, exercise, expect, reject, reject_if
 
 PLACES, HIDDEN, BLIND_LIMIT = 49, 6, 0.8

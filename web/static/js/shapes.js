@@ -1,5 +1,5 @@
 // Captions of shapes, and the parser that reads a picture back: attnoise.data.captions and
-// attnoise.lab.picture_parser on a page. Both take their words and numbers from Python, as `facts`.
+// attnoise.evaluation.picture_parser on a page. Both take their words and numbers from Python, as `facts`.
 
 export class CaptionError extends Error {}
 

@@ -1,0 +1,1 @@
+"""Metrics, classifiers, parsers and baselines: how results are measured, and what beside."""

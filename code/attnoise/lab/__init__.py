@@ -1,1 +1,0 @@
-"""What experiments share: training, metrics, checkpoints, plots and moving figures."""

@@ -1,0 +1,1 @@
+"""The training loop, optimisers, averages of weights, and checkpoints."""

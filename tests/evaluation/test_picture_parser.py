@@ -1,0 +1,116 @@
+"""The parser is exact on what was drawn, steady under noise, and strict with everything else."""
+
+import pytest
+import torch
+
+from attnoise.data.captions import Caption, Thing, all_captions, parse_caption
+from attnoise.data.shapes import SIDE, draw, draw_captions, place
+from attnoise.errors import ShapeError
+from attnoise.evaluation.picture_parser import UNCLEAR, Found, judge, judge_pictures, parse_pictures
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    captions = [*all_captions()[:60], *all_captions()[60::13]]  # all single things, 1,071 pairs
+    scene = place(captions, torch.Generator().manual_seed(0))
+    return captions, scene, draw(scene)
+
+
+def test_clean_pictures_are_read_without_an_error(drawn):
+    captions, _, images = drawn
+    assert len(captions) > 1000
+    assert all(verdict.exact for verdict in judge_pictures(captions, images))
+
+
+def test_noise_of_eight_grey_levels_costs_less_than_one_per_cent(drawn):
+    captions, _, images = drawn
+    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(1)) * 2 * 8 / 255
+    verdicts = judge_pictures(captions, images + noise)
+    assert sum(verdict.exact for verdict in verdicts) >= 0.99 * len(verdicts)
+
+
+def test_other_pictures_captions_never_fit(drawn):
+    captions, _, images = drawn
+    shifted = captions[1:] + captions[:1]
+    assert not any(verdict.exact for verdict in judge_pictures(shifted, images))
+
+
+def test_centres_are_found_to_half_a_pixel(drawn):
+    captions, scene, images = drawn
+    for k, found in enumerate(parse_pictures(images[60:160]), start=60):
+        for thing, centre in zip(captions[k].things, scene.centre[k], strict=True):
+            here = next(each for each in found if each.thing == thing)
+            assert abs(here.x - centre[0]) < 0.5
+            assert abs(here.y - centre[1]) < 0.5
+
+
+def test_an_empty_picture_has_nothing_in_it():
+    assert parse_pictures(torch.full((2, 3, SIDE, SIDE), -0.8)) == [[], []]
+
+
+def test_a_blot_is_no_shape():
+    image = torch.full((1, 3, SIDE, SIDE), -0.8)
+    image[:, 0, 4:8, 4:28] = 0.8  # a long red bar
+    (bar,) = parse_pictures(image)[0]
+    assert (bar.thing.colour, bar.thing.shape) == ("red", UNCLEAR)
+
+
+def test_orange_is_neither_red_nor_yellow():
+    image = draw_captions([parse_caption("a large red circle")], torch.Generator().manual_seed(2))
+    image[:, 1] = torch.where(image[:, 0] > 0, 0.05, image[:, 1])
+    (found,) = parse_pictures(image)[0]
+    assert found.thing == Thing("large", UNCLEAR, "circle")
+    assert judge(parse_caption("a large red circle"), [found]).error == "colour"
+
+
+def test_a_cut_shape_is_not_passed_off_as_whole():
+    image = draw_captions([parse_caption("a large blue square")], torch.Generator().manual_seed(3))
+    covered = (image[0, 2] > 0).nonzero()
+    top, left = covered.min(dim=0).values.tolist()
+    image[:, :, top : top + 5, left : left + 5] = -0.8  # a bite out of a corner
+    (found,) = parse_pictures(image)[0]
+    assert found.thing.shape != "square"
+
+
+RED, BLUE = Thing("small", "red", "ring"), Thing("large", "blue", "cross")
+
+
+def at(thing, x, y):
+    return Found(thing, float(x), float(y))
+
+
+@pytest.mark.parametrize(
+    ("found", "error"),
+    [
+        ([at(RED, 5, 9), at(BLUE, 20, 12)], ""),
+        ([at(RED, 5, 9)], "count"),
+        ([at(RED, 5, 9), at(BLUE, 20, 12), at(BLUE, 9, 25)], "count"),
+        ([at(RED, 5, 9), at(Thing("large", "green", "cross"), 20, 9)], "colour"),
+        ([at(RED, 5, 9), at(Thing("large", "blue", "circle"), 20, 9)], "shape"),
+        ([at(RED, 5, 9), at(Thing("small", "blue", "cross"), 20, 9)], "size"),
+        (
+            [at(Thing("small", "blue", "ring"), 5, 9), at(Thing("large", "red", "cross"), 20, 9)],
+            "binding",
+        ),
+        ([at(RED, 20, 9), at(BLUE, 5, 12)], "relation"),
+        ([at(RED, 5, 3), at(BLUE, 9, 25)], "relation"),
+    ],
+)
+def test_each_error_has_its_name(found, error):
+    verdict = judge(Caption((RED, BLUE), "left of"), found)
+    assert verdict.error == error
+    assert verdict.exact == (not error)
+
+
+@pytest.mark.parametrize(
+    ("relation", "x", "y"), [("above", 4, 20), ("below", -4, -20), ("right of", -20, 4)]
+)
+def test_relations_go_by_the_longer_axis(relation, x, y):
+    found = [at(RED, 16, 16), at(BLUE, 16 + x, 16 + y)]
+    assert judge(Caption((RED, BLUE), relation), found).exact
+    assert not judge(Caption((BLUE, RED), relation), found).exact
+
+
+def test_another_size_is_an_error():
+    with pytest.raises(ShapeError, match=r"images must have shape \(batch, 3, 32, 32\)"):
+        parse_pictures(torch.zeros(2, 3, 16, 16))

@@ -1,0 +1,148 @@
+"""One small figure of each kind, shared by the tests of figures and made once."""
+
+from functools import cache
+
+import matplotlib.pyplot as plt
+import torch
+
+from attnoise.data import draw_captions, ring_of_gaussians
+from attnoise.data.captions import parse_caption
+from attnoise.diffusion import cosine_schedule
+from attnoise.figures import (
+    attention_query,
+    draw_digit,
+    draw_flow,
+    guidance_slider,
+    hero,
+    latent_plane,
+    posterior_mean,
+    reverse_trajectory,
+    rotary_pair,
+    solver_paths,
+    studio,
+)
+from attnoise.figures.explore import Control, explore
+
+KEYS = torch.tensor([[1.5, 0.25], [0.2, 1.0], [-1.75, 1.0], [-1.0, -0.7], [0.85, -1.5]])
+VALUES = torch.tensor([3.0, 1.0, -1.0, 0.5, 2.0])
+SCHEDULE = cosine_schedule(41)
+TIMES = list(range(1, 41, 3))
+DATA = ring_of_gaussians(5, std=0.2).sample(37, torch.Generator().manual_seed(2))
+
+
+@cache
+def attention():
+    return attention_query(KEYS, VALUES)
+
+
+@cache
+def posterior():
+    t = torch.tensor(TIMES)
+    return posterior_mean(DATA, DATA[3], TIMES, SCHEDULE.alpha(t), SCHEDULE.sigma(t))
+
+
+@cache
+def rotary():
+    return rotary_pair(torch.tensor([1.1, 0.4, 0.9, -0.3]), torch.tensor([0.6, 0.9, 1.0, 0.35]))
+
+
+@cache
+def drawing():
+    generator = torch.Generator().manual_seed(5)
+    images = 2 * torch.rand(3, 1, 28, 28, generator=generator) - 1
+    logits = 3 * torch.randn(3, 10, generator=generator)
+    sources = torch.rand(3, 49, generator=generator).softmax(dim=1)
+    return draw_digit(images, torch.tensor([7, 0, 3]), logits, sources)
+
+
+@cache
+def flowing():
+    return draw_flow(torch.randn(11, 2, generator=torch.Generator().manual_seed(6)))
+
+
+@cache
+def guiding():
+    centres = torch.tensor([[1.0, 0.5], [-1.2, 0.1], [0.2, -1.1], [1.1, -0.7], [-0.4, 1.3]])
+    starts = torch.randn(7, 2, generator=torch.Generator().manual_seed(4))
+    return guidance_slider(centres, torch.tensor([0, 1, 2, 2, 0]), 0.3, starts)
+
+
+@cache
+def solvers():
+    generator = torch.Generator().manual_seed(4)
+    return solver_paths(DATA[:3], 0.2, torch.randn(5, 2, generator=generator))
+
+
+@cache
+def moving():
+    generator = torch.Generator().manual_seed(9)
+    captions = [parse_caption("a large red circle"), parse_caption("a small white cross")]
+    pictures = draw_captions(captions * 2, generator).unflatten(0, (2, 2))
+    return latent_plane(torch.randn(4, 4, 8, 8, generator=generator), pictures)
+
+
+@cache
+def painting():
+    texts = ["a large red circle", "a small white cross above a large blue ring"]
+    generator = torch.Generator().manual_seed(2)
+    last = draw_captions([parse_caption(text) for text in texts], generator)
+    films = torch.stack([last * share for share in (0.2, 0.6, 1.0)], dim=1)
+    return studio(texts, films, seed=3, scale=2.0)
+
+
+def trajectory_arrays():
+    generator = torch.Generator().manual_seed(3)
+    final = torch.rand(1, 11, 1, 5, 7, generator=generator) * 2 - 1
+    share = torch.linspace(0, 1, 6)[:, None, None, None, None]
+    noise = torch.randn(1, 11, 1, 5, 7, generator=generator)
+    return share * final + (1 - share) * noise, final * share.sqrt(), [17, 13, 9, 5, 2, 0]
+
+
+@cache
+def trajectory():
+    return reverse_trajectory(*trajectory_arrays())
+
+
+@cache
+def landing(seconds=0.5):
+    x, _, times = trajectory_arrays()
+    return hero(x, times, seconds=seconds)
+
+
+def draw_frame(width, kind):
+    figure, ax = plt.subplots(figsize=(3.2, 1.6))
+    ax.bar(range(3), [1, width, 2], color="#4B3FA8" if kind == "a" else "#A15C00")
+    return figure
+
+
+@cache
+def frames():
+    controls = {
+        "width": Control(label="Width", values=[1, 2, 3], start=2, unit=" px"),
+        "kind": Control(label="Kind", values=["a", "b"]),
+    }
+    return explore(
+        draw_frame,
+        lambda width, kind: f"Kind {kind} has width {width}.",
+        controls,
+        title="Bars <of> a width",
+        alt='Three bars, "the middle one" as tall as the width says.',
+        play={"control": "width", "seconds": 0.3},
+        dpi=96,
+    )
+
+
+ALL = {
+    "attention_query": attention,
+    "posterior_mean": posterior,
+    "rotary_pair": rotary,
+    "solver_paths": solvers,
+    "guidance_slider": guiding,
+    "draw_flow": flowing,
+    "draw_digit": drawing,
+    "studio": painting,
+    "latent_plane": moving,
+    "reverse_trajectory": trajectory,
+    "hero": landing,
+    "frames": frames,
+}

@@ -1,0 +1,106 @@
+"""Muon: nearly orthogonal steps, torch's own arithmetic, and who gets which weights."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+from torch.testing import assert_close
+
+from attnoise.errors import ConfigError
+from attnoise.training.optimizers import Muon, make_optimizers, orthogonalise
+from attnoise.transformers import GPT, GPTConfig
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@given(rows=st.integers(2, 60), cols=st.integers(2, 60), seed=st.integers(0, 99))
+def test_updates_are_nearly_orthogonal(rows, cols, seed):
+    matrix = draw(rows, cols, seed=seed)
+    values = torch.linalg.svdvals(orthogonalise(matrix))
+    # A singular value near 0 needs more steps; the others are near 1.
+    strong = torch.linalg.svdvals(matrix) > 0.05 * matrix.norm()
+    assert values.max() < 1.3
+    assert values[strong].min() > 0.6
+
+
+@pytest.mark.parametrize("shape", [(7, 11), (11, 7)])
+def test_directions_are_kept(shape):
+    u, _, v = torch.linalg.svd(draw(*shape), full_matrices=False)
+    skewed = u @ torch.diag(torch.linspace(1, 3, 7)) @ v
+    product = u.T @ orthogonalise(skewed) @ v.T
+    off_diagonal = product - product.diag().diag()
+    assert off_diagonal.abs().max() < 1e-5
+    assert product.diag().min() > 0.6
+
+
+def test_size_of_the_matrix_does_not_matter():
+    matrix = draw(5, 7)
+    assert_close(orthogonalise(1000 * matrix), orthogonalise(matrix), atol=1e-5, rtol=1e-4)
+
+
+def test_steps_are_those_of_torchs_muon_up_to_its_bfloat16():
+    ours, theirs = nn.Parameter(draw(24, 40)), nn.Parameter(draw(24, 40))
+    mine = Muon([ours], lr=0.02, weight_decay=0.1)
+    torchs = torch.optim.Muon(
+        [theirs], lr=0.02, weight_decay=0.1, momentum=0.95, nesterov=True,
+        adjust_lr_fn="match_rms_adamw",
+    )  # fmt: skip
+    for seed in range(3):
+        ours.grad = draw(24, 40, seed=seed)
+        theirs.grad = ours.grad.clone()
+        before = ours.detach().clone()
+        mine.step()
+        torchs.step()
+        step, their_step = ours - before, theirs - before
+        similar = nn.functional.cosine_similarity(step.flatten(), their_step.flatten(), dim=0)
+        assert similar > 0.99
+        theirs.data.copy_(ours.data)
+
+
+def test_step_has_the_size_of_one_of_adamw():
+    weight = nn.Parameter(draw(24, 40))
+    before, weight.grad = weight.detach().clone(), draw(24, 40, seed=1)
+    Muon([weight], lr=0.01).step()
+    size = (weight - before).square().mean().sqrt().item()
+    assert 0.15 * 0.01 < size < 0.25 * 0.01
+
+
+def test_only_matrices_decay():
+    model = nn.Sequential(nn.Linear(3, 5), nn.LayerNorm(5))
+    (adamw,) = make_optimizers(model, 1e-3, 0.1)
+    decayed, kept = adamw.param_groups
+    assert (decayed["weight_decay"], kept["weight_decay"]) == (0.1, 0.0)
+    assert [p.ndim for p in decayed["params"]] == [2]
+    assert [p.ndim for p in kept["params"]] == [1, 1, 1]
+
+
+def test_muon_gets_the_matrices_of_the_blocks_and_adamw_the_rest():
+    model = GPT(GPTConfig(vocab=7))
+    adamw, muon = make_optimizers(model, 1e-3, 0.1, "muon")
+    (group,) = muon.param_groups
+    inside = {id(p) for n, p in model.named_parameters() if n.startswith("blocks") and p.ndim == 2}
+    assert {id(p) for p in group["params"]} == inside
+    rest = [p for g in adamw.param_groups for p in g["params"]]
+    assert not inside & {id(p) for p in rest}
+    assert len(rest) + len(inside) == len(list(model.parameters()))
+
+
+def test_muon_learns():
+    target, weight = draw(6, 8), nn.Parameter(torch.zeros(6, 8))
+    optimizer = Muon([weight], lr=0.05)
+    for _ in range(200):
+        weight.grad = weight.detach() - target
+        optimizer.step()
+    assert (weight - target).norm() < 0.2 * target.norm()
+
+
+def test_bad_input_is_named():
+    with pytest.raises(ConfigError, match=r"Muon takes matrices alone.*shape \(5,\)"):
+        Muon([nn.Parameter(torch.zeros(5))])
+    with pytest.raises(ConfigError, match="optimizer must be one of 'adamw', 'muon'"):
+        make_optimizers(nn.Linear(2, 2), 1e-3, name="sgd")
+    with pytest.raises(ConfigError, match="hidden matrices lie in `blocks`, but Linear has none"):
+        make_optimizers(nn.Linear(2, 2), 1e-3, name="muon")
