@@ -55,7 +55,7 @@ def test_shifting_multiplies_the_ratio_of_noise_and_signal(shift):
 
 
 @pytest.mark.parametrize("target", ["u", "v", "eps", "x0"])
-def test_every_target_has_the_same_loss_for_the_same_guess(target):
+def test_every_target_has_the_same_loss_for_the_same_prediction(target):
     data, x0 = draw(7, 3), draw(7, 3)
     ideal = IdealDenoiser(data, PATH)
 
@@ -75,7 +75,7 @@ def test_every_target_has_the_same_loss_for_the_same_guess(target):
     assert_close(
         loss(), flow_loss(velocity, x0, torch.Generator().manual_seed(1)), rtol=1e-4, atol=0
     )
-    assert loss(times="uniform") != loss()
+    assert loss(time_sampling="uniform") != loss()
 
 
 def test_least_loss_is_the_conditional_mean_of_the_velocity():
@@ -86,7 +86,9 @@ def test_least_loss_is_the_conditional_mean_of_the_velocity():
         def network(x_t, t):
             return factor * (x_t - exact(x_t, t.double())) / t[:, None]
 
-        return flow_loss(network, x0, torch.Generator().manual_seed(2), times="uniform").item()
+        return flow_loss(
+            network, x0, torch.Generator().manual_seed(2), time_sampling="uniform"
+        ).item()
 
     assert bent(1.0) < min(bent(0.9), bent(1.1))
 
@@ -126,8 +128,8 @@ def test_bad_input_is_named():
         shift_times(torch.tensor([0.5]), -1.0)
     with pytest.raises(ConfigError, match="target must be one of .* but it is 'w'"):
         flow_loss(lambda x, t: x, draw(3, 2), target="w")
-    with pytest.raises(ConfigError, match="times must be one of 'logit_normal', 'uniform'"):
-        flow_loss(lambda x, t: x, draw(3, 2), times="even")
+    with pytest.raises(ConfigError, match="time_sampling must be one of 'logit_normal', 'uniform'"):
+        flow_loss(lambda x, t: x, draw(3, 2), time_sampling="even")
     with pytest.raises(DataError, match="x0 must be finite"):
         flow_loss(lambda x, t: x, draw(3, 2) * float("inf"))
     with pytest.raises(ConfigError, match="at least 2 steps, but they hold 0"):

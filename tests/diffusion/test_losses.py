@@ -1,4 +1,4 @@
-"""Targets: every conversion round-trips, and every weighting is the same loss in each target."""
+"""Targets and losses: every conversion round-trips, and every weighting is the same loss in each target."""
 
 import pytest
 import torch
