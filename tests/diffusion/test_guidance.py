@@ -37,7 +37,7 @@ class Counting:
     """A denoiser that remembers how many samples each call saw, and with which labels."""
 
     def __init__(self, denoiser=IDEAL):
-        self.denoiser, self.schedule, self.calls, self.labels = denoiser, SCHEDULE, [], []
+        self.denoiser, self.path, self.calls, self.labels = denoiser, SCHEDULE, [], []
 
     def __call__(self, x_t, t, label=None):
         self.calls.append(len(x_t))

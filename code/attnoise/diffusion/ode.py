@@ -185,7 +185,7 @@ def invert(
             "timesteps must begin above 0, where there is noise to see, but they begin at 0; "
             "begin at T / 1000."
         )
-    check_start(x0, label)
+    check_start("x0", x0, label)
     check_parametrisation(path, times, parametrisation)
     upwards = torch.no_grad()(inspect.unwrap(heun_sample))  # the steps without the checks
     return upwards(

@@ -1,8 +1,9 @@
 """The path from data to noise, as every sampler sees it: alpha and sigma at each time."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Num
@@ -64,6 +65,16 @@ def check_range(t: Num[Tensor, "*b"], T: float | int) -> None:
         )
 
 
+def check_ratio(ratio: Float[Tensor, "*b"]) -> None:
+    """Raise a ConfigError unless all ratios sigma / alpha are at least 0; infinity is one."""
+    if values_may_be_read(ratio) and not bool((ratio >= 0).all()):
+        raise ConfigError(
+            f"ratio must be at least 0, but it holds {ratio[~(ratio >= 0)].flatten()[0].item():g}; "
+            "it is sigma / alpha, 0 for data and infinite for noise."
+        )
+
+
+@dataclass(frozen=True)
 class LinearPath:
     """The straight path of rectified flow, from data at t = 0 to noise at t = 1.
 
@@ -73,7 +84,7 @@ class LinearPath:
     Differs: in the sources t = 1 is data; here, as everywhere in this course, it is noise.
     """
 
-    T = 1.0
+    T: ClassVar[float] = 1.0
 
     def levels(self, t: Num[Tensor, "*b"]) -> tuple[Float[Tensor, "*b"], Float[Tensor, "*b"]]:
         """Return alpha = 1 - t and sigma = t, float64 where t's device has it.
@@ -86,5 +97,10 @@ class LinearPath:
         return 1 - t, t
 
     def time_of(self, ratio: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
-        """Return the time at which sigma / alpha is so large."""
+        """Return the time at which sigma / alpha is so large.
+
+        Raises:
+            ConfigError: A ratio is negative or NaN (looked at on the CPU alone).
+        """
+        check_ratio(ratio)
         return 1 - 1 / (1 + ratio.to(float_dtype(ratio.device)))

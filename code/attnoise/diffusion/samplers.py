@@ -57,7 +57,7 @@ def sampler(
             **options: Any,
         ) -> Iterator[Step]:
             times = check_timesteps(timesteps, path, order=order)
-            check_start(x_T, label)
+            check_start("x_T", x_T, label)
             ask, dtype = denoiser, x_T.dtype
             if dtype in (torch.float16, torch.bfloat16):
                 ask, x_T = _half(denoiser, dtype), x_T.float()
@@ -77,15 +77,15 @@ def _half(denoiser: Denoiser, dtype: torch.dtype) -> Denoiser:
     return lambda x_t, t, label=None: denoiser(x_t.to(dtype), t, label).float()
 
 
-def check_start(x_T: Tensor, label: Tensor | None) -> None:
-    """Raise an error unless x_T is floating and finite, and label holds one class per sample."""
+def check_start(name: str, x_T: Tensor, label: Tensor | None) -> None:
+    """Raise an error unless samples are floating and finite, with one class each if any."""
     if not x_T.is_floating_point():
         raise ShapeError(
-            f"x_T must be floating-point noise, but its dtype is {x_T.dtype}; draw it with "
+            f"{name} must be floating-point, but its dtype is {x_T.dtype}; draw it with "
             "torch.randn(shape, generator=generator)."
         )
     if values_may_be_read(x_T) and not bool(torch.isfinite(x_T).all()):
-        raise DataError("x_T must be finite, but it holds NaN or infinity; draw it anew.")
+        raise DataError(f"{name} must be finite, but it holds NaN or infinity; make it anew.")
     if label is not None and (label.shape != x_T.shape[:1] or label.is_floating_point()):
         raise ShapeError(
             f"label must hold one class per sample, whole numbers of shape ({len(x_T)},), but it "
