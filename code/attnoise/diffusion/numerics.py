@@ -37,13 +37,21 @@ def noise_like(
 ) -> Float[Tensor, "b *axes"]:
     """Draw standard normal noise of x's shape, on the generator's device, then move it to x's.
 
+    Half precision gets the numbers that float32 would get, rounded.
+
     Raises:
         ShapeError: x is not floating-point.
     """
     if not x.is_floating_point():
         raise ShapeError(f"x must be floating-point, but its dtype is {x.dtype}; pass x.float().")
     device = x.device if generator is None else generator.device
-    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=device).to(x.device)
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    return torch.randn(x.shape, generator=generator, dtype=dtype, device=device).to(x)
+
+
+def widen(x: Tensor) -> Tensor:
+    """Raise half precision to float32, for sums and differences; leave the rest as it is."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def to_device(values: Float[Tensor, "*b"], x: Tensor) -> Float[Tensor, "*b"]:

@@ -18,7 +18,7 @@ from ..errors import ConfigError, choose
 from .denoisers import Denoiser
 from .numerics import batch_of
 from .paths import Level, Path, level_pairs, levels_at
-from .samplers import Step, check_start, sampler
+from .samplers import Step, check_start, sampler, without_gradients
 from .timesteps import check_timesteps
 
 
@@ -187,7 +187,9 @@ def invert(
         )
     check_start("x0", x0, label)
     check_parametrisation(path, times, parametrisation)
-    upwards = torch.no_grad()(inspect.unwrap(heun_sample))  # the steps without the checks
-    return upwards(
-        denoiser, x0, path, timesteps=times, label=label, parametrisation=parametrisation
+    heun_steps = inspect.unwrap(heun_sample)  # without the checks, which want falling times
+    return without_gradients(
+        heun_steps(
+            denoiser, x0, path, timesteps=times, label=label, parametrisation=parametrisation
+        )
     )

@@ -8,7 +8,15 @@ from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from ..errors import ConfigError
-from .numerics import append_dims, check_samples, float_dtype, network_time, noise_like, to_device
+from .numerics import (
+    append_dims,
+    check_samples,
+    float_dtype,
+    network_time,
+    noise_like,
+    to_device,
+    widen,
+)
 from .paths import Path
 from .process import add_noise
 
@@ -48,10 +56,12 @@ class PreconditionedDenoiser:
         label: Int[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b *axes"]:
         """Return x0_hat; at t = 0, x_t."""
-        skip, out, into = self.coefficients(x_t, t)
+        x = widen(x_t)
+        skip, out, into = self.coefficients(x, t)
         condition = () if label is None else (label,)
         time = network_time(t, self.path.T, x_t)
-        return skip * x_t + out * self.model(into * x_t, time, *condition)
+        output = self.model((into * x).to(x_t.dtype), time, *condition)
+        return (skip * x + out * output).to(x_t.dtype)
 
     def coefficients(
         self, x_t: Float[Tensor, "b *axes"], t: Num[Tensor, " b"]

@@ -61,15 +61,26 @@ def sampler(
             ask, dtype = denoiser, x_T.dtype
             if dtype in (torch.float16, torch.bfloat16):
                 ask, x_T = _half(denoiser, dtype), x_T.float()
-            run = torch.no_grad()(cast(Callable[..., Iterator[Step]], algorithm))
+            run = cast(Callable[..., Iterator[Step]], algorithm)
             steps = run(ask, x_T, path, generator, timesteps=times, label=label, **options)
             if check is not None:
                 check(path, times, **options)
+            steps = without_gradients(steps)
             return (Step(s.t, s.x.to(dtype), s.x0_hat.to(dtype)) for s in steps)
 
         return cast(Callable[P, Iterator[Step]], call)
 
     return decorate
+
+
+def without_gradients(steps: Iterator[Step]) -> Iterator[Step]:
+    """Take the steps of a sampler without gradients; between them the caller's setting holds."""
+    while True:
+        with torch.no_grad():
+            step = next(steps, None)
+        if step is None:
+            return
+        yield step
 
 
 def _half(denoiser: Denoiser, dtype: torch.dtype) -> Denoiser:
