@@ -21,7 +21,7 @@ from attnoise.diffusion import (
     straightness,
 )
 from attnoise.diffusion.flow import uniform_times
-from attnoise.errors import ConfigError, DataError
+from attnoise.errors import ConfigError, DataError, ShapeError
 
 PATH = LinearPath()
 
@@ -78,6 +78,25 @@ def test_every_target_has_the_same_loss_for_the_same_prediction(target):
     assert loss(time_sampling="uniform") != loss()
 
 
+def test_shift_moves_the_times_of_the_loss():
+    seen = []
+    network = lambda x_t, time: seen.append(time) or x_t  # noqa: E731
+    for shift in (1.0, 3.0):
+        flow_loss(network, draw(50, 2), torch.Generator().manual_seed(0), shift=shift)
+    assert_close(seen[1], shift_times(seen[0], 3.0))
+    assert (seen[1] > seen[0]).all()
+
+
+def test_times_are_drawn_as_named():
+    seen = {}
+    for name in ("uniform", "logit_normal"):
+        network = lambda x_t, time, name=name: seen.update({name: time}) or x_t  # noqa: E731
+        generator = torch.Generator().manual_seed(0)
+        flow_loss(network, draw(20_000, 1), generator, time_sampling=name)
+    assert seen["uniform"].var().item() == pytest.approx(1 / 12, rel=0.03)
+    assert seen["logit_normal"].logit().std().item() == pytest.approx(1, rel=0.03)
+
+
 def test_least_loss_is_the_conditional_mean_of_the_velocity():
     x0 = 0.5 * draw(40_000, 1)
     exact = GaussianDenoiser(torch.zeros(1), torch.tensor([[0.25]]), PATH)
@@ -121,8 +140,9 @@ def test_straightness_of_known_paths():
     assert straightness(steps) == pytest.approx(1, abs=1e-4)
 
 
+@pytest.mark.bad_input
 def test_bad_input_is_named():
-    with pytest.raises(ConfigError, match="std must be above 0, but it is 0"):
+    with pytest.raises(ConfigError, match="std must be above 0 and mean finite, but they are 0.0"):
         logit_normal_times(3, std=0.0)
     with pytest.raises(ConfigError, match="shift must be above 0, but it is -1"):
         shift_times(torch.tensor([0.5]), -1.0)
@@ -132,5 +152,11 @@ def test_bad_input_is_named():
         flow_loss(lambda x, t: x, draw(3, 2), time_sampling="even")
     with pytest.raises(DataError, match="x0 must be finite"):
         flow_loss(lambda x, t: x, draw(3, 2) * float("inf"))
+    with pytest.raises(ShapeError, match="x0 must be floating-point numbers, .* torch.uint8"):
+        flow_loss(lambda x, t: x, torch.zeros(3, 8, 8, 1, dtype=torch.uint8))
+    with pytest.raises(ConfigError, match="shift must be above 0, but it is nan"):
+        flow_loss(lambda x, t: x, draw(3, 2), shift=math.nan)
+    with pytest.raises(ShapeError, match="eps must have the shape of x0"):
+        pair_by_transport(draw(3, 2), draw(4, 2))
     with pytest.raises(ConfigError, match="at least 2 steps, but they hold 0"):
         straightness([])

@@ -1,22 +1,40 @@
 """Ancestral sampling: exact on Gaussian data, silent on the last step, repeatable."""
 
+import sys
 from itertools import pairwise
 
 import pytest
 import torch
 from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from attnoise.diffusion import (
     GaussianDenoiser,
     IdealDenoiser,
+    LinearPath,
+    PointDenoiser,
+    PreconditionedDenoiser,
+    consistency_loss,
+    consistency_sample,
     cosine_schedule,
+    ddim_sample,
     ddpm_sample,
+    dpm_solver_sample,
+    edm_loss,
+    edm_sample,
+    euler_sample,
+    flow_loss,
+    heun_sample,
+    inpaint,
+    invert,
     last,
     linear_schedule,
     make_timesteps,
     posterior,
+    simple_loss,
+    zero_terminal,
 )
-from attnoise.errors import ConfigError
+from attnoise.errors import ConfigError, DataError, ShapeError
 
 
 def draw(*shape, seed=0):
@@ -152,3 +170,135 @@ def test_bad_input_is_named_before_the_first_step(options, message):
 def test_last_needs_a_step():
     with pytest.raises(ConfigError, match="yielded none"):
         last([])
+
+
+SAMPLERS = {
+    "ddpm": (ddpm_sample, {}),
+    "ddpm, large": (ddpm_sample, {"variance": "large"}),
+    "ddim": (ddim_sample, {"eta": 0.7}),
+    "euler": (euler_sample, {}),
+    "heun": (heun_sample, {}),
+    "edm": (edm_sample, {}),
+    "dpm_solver": (dpm_solver_sample, {}),
+    "consistency": (consistency_sample, {}),
+}
+COSINE = cosine_schedule(20)
+TIMES = [20, 14, 9, 3, 0]
+
+
+def learning(path=COSINE, seed=0):
+    """A denoiser whose predictions need gradients."""
+    torch.manual_seed(seed)
+    return PreconditionedDenoiser(PointDenoiser(d=8, depth=1), path)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_no_sampler_keeps_a_graph_and_the_callers_setting_holds_between_steps(name):
+    function, options = SAMPLERS[name]
+    for step in function(learning(), draw(4, 2), COSINE, timesteps=TIMES, **options):
+        assert not step.x.requires_grad and not step.x0_hat.requires_grad
+        assert torch.is_grad_enabled()
+
+
+def test_inversion_and_inpainting_keep_no_graph():
+    known, mask = draw(4, 2), torch.tensor([True, False])
+    walks = (
+        invert(learning(), known, COSINE, timesteps=[1, 9, 20]),
+        inpaint(learning(), known, mask, COSINE, torch.Generator(), timesteps=TIMES),
+    )
+    for steps in walks:
+        assert not any(step.x.requires_grad or step.x0_hat.requires_grad for step in steps)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_half_precision_lands_near_float32(name, dtype):
+    """The network alone is rounded: noise and the arithmetic of a step are float32's."""
+    function, options = SAMPLERS[name]
+    network, noise, ends = learning().model, draw(50, 2).to(dtype), {}
+    for kind in (torch.float32, dtype):
+        denoiser = PreconditionedDenoiser(network.to(kind), COSINE)
+        run = function(
+            denoiser, noise.to(kind), COSINE, torch.Generator().manual_seed(1), timesteps=TIMES,
+            **options,
+        )  # fmt: skip
+        ends[kind] = last(run)
+        assert ends[kind].dtype == kind
+    away = (ends[dtype].float() - ends[torch.float32]).norm() / ends[torch.float32].norm()
+    assert away < (0.03 if dtype == torch.bfloat16 else 0.004)
+
+
+class CountReads(TorchDispatchMode):
+    """Count how often a tensor's value becomes a Python number."""
+
+    def __init__(self):
+        super().__init__()
+        self.reads = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.reads += function is torch.ops.aten._local_scalar_dense.default
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """Let the package take the CPU for a device whose values must not be read."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("attnoise.") and hasattr(module, "values_may_be_read"):
+            monkeypatch.setattr(module, "values_may_be_read", lambda tensor: False)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_no_sampler_reads_a_value_back(elsewhere, name):
+    function, options = SAMPLERS[name]
+    denoiser, noise = learning(), draw(4, 2)
+    with CountReads() as counted:
+        last(function(denoiser, noise, COSINE, timesteps=TIMES, **options))
+    assert counted.reads == 0
+
+
+def test_no_loss_reads_a_value_back(elsewhere):
+    denoiser, x0 = learning(), draw(4, 2)
+    with CountReads() as counted:
+        simple_loss(denoiser.model, x0, COSINE)
+        flow_loss(denoiser.model, x0)
+        edm_loss(denoiser, x0)
+        consistency_loss(denoiser, denoiser, denoiser, x0, COSINE, timesteps=TIMES)
+    assert counted.reads == 0
+    with CountReads() as counted:  # the count counts
+        x0.sum().item()
+    assert counted.reads == 1
+
+
+@pytest.mark.parametrize("path", [LinearPath(), zero_terminal(cosine_schedule(50))])
+def test_ancestral_sampling_takes_any_path(path):
+    """On Gaussian data, mean and spread come out right from pure noise."""
+    exact = GaussianDenoiser(torch.tensor([0.7]), torch.tensor([[0.25]]), path)
+    times = make_timesteps(path, 400)
+    generator = torch.Generator().manual_seed(1)
+    x = last(ddpm_sample(exact, draw(20_000, 1), path, generator, timesteps=times))
+    assert x.mean().item() == pytest.approx(0.7, abs=0.02)
+    assert x.var().item() == pytest.approx(0.25, rel=0.08)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize(
+    ("change", "message", "error"),
+    [
+        ({"x_T": draw(5, 2) * float("nan")}, "x_T must be finite", DataError),
+        ({"x_T": torch.zeros(5, 2, dtype=torch.long)}, "x_T must be floating-point", ShapeError),
+        (
+            {"label": torch.tensor([1])},
+            r"label must hold one class per sample.* \(5,\)",
+            ShapeError,
+        ),
+        ({"label": torch.rand(5)}, "label must .* dtype torch.float32", ShapeError),
+        ({"timesteps": [3, 9, 0]}, "timesteps must fall", ConfigError),
+    ],
+)
+def test_errors_come_at_the_call(name, change, message, error):
+    function, options = SAMPLERS[name]
+    given = {"x_T": draw(5, 2), "timesteps": TIMES, **change, **options}
+    with pytest.raises(error, match=message):
+        function(lambda x, t, label: x, path=COSINE, **given)

@@ -1,5 +1,6 @@
 """The U-Net: its blocks are the course's, its skips carry detail, conditions matter."""
 
+import jaxtyping
 import pytest
 import torch
 from torch import nn
@@ -78,6 +79,16 @@ def test_a_null_class_is_one_row_more():
     assert model.labels.num_embeddings == 5
     x = draw(2, 3, 12, 12)
     assert model(x, torch.rand(2), torch.full((2,), 4)).shape == x.shape
+
+
+def test_compiles_as_one_graph():
+    jaxtyping.config.update("jaxtyping_disable", True)  # the checks of shapes are no graph
+    torch._dynamo.reset()
+    model, x, time, label = awake(), draw(2, 3, 12, 12), torch.tensor([0.2, 0.9]), torch.arange(2)
+    with torch.no_grad():
+        wanted = model(x, time, label)
+        whole = torch.compile(model, fullgraph=True, backend="eager")
+        assert_close(whole(x, time, label), wanted)
 
 
 def test_the_config_is_rebuilt_from_a_card():
