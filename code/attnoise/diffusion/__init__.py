@@ -4,6 +4,7 @@ from .denoisers import Denoiser, GaussianDenoiser, IdealDenoiser, NetworkDenoise
 from .few_step import consistency_loss, consistency_sample
 from .flow import (
     LinearPath,
+    TrigPath,
     flow_loss,
     logit_normal_times,
     pair_by_transport,
@@ -46,6 +47,7 @@ __all__ = [
     "PreconditionedDenoiser",
     "Schedule",
     "Step",
+    "TrigPath",
     "UNet",
     "UNetConfig",
     "add_noise",

@@ -1,5 +1,6 @@
 """Flows in straight lines from noise to data: rectified flow, also called flow matching."""
 
+import math
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 
@@ -38,6 +39,32 @@ class LinearPath:
     def time_of(self, ratio: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
         """Return the time at which sigma / alpha is so large, float64."""
         return 1 - 1 / (1 + ratio.double())
+
+
+class TrigPath:
+    """The path along a quarter of a circle, from data at t = 0 to noise at t = pi / 2.
+
+    x_t = cos(t) x0 + sin(t) eps
+
+    Source: Salimans & Ho 2022, appendix D, where t is called phi, arXiv:2202.00512; Lu & Song 2024,
+        section 3.1, arXiv:2410.11081, as TrigFlow.
+    """
+
+    T = math.pi / 2
+
+    def levels(self, t: Num[Tensor, "*b"]) -> tuple[Float[Tensor, "*b"], Float[Tensor, "*b"]]:
+        """Return alpha = cos t, exactly 0 at T, and sigma = sin t, float64.
+
+        Raises:
+            ConfigError: t lies outside [0, pi / 2].
+        """
+        check_range(t, self.T)
+        t = t.double()
+        return (self.T - t).sin(), t.sin()
+
+    def time_of(self, ratio: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
+        """Return the time at which sigma / alpha is so large, float64."""
+        return ratio.double().atan()
 
 
 def uniform_times(n: int, generator: torch.Generator | None = None) -> Float[Tensor, " n"]:
