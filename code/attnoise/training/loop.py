@@ -1,6 +1,5 @@
 """The training loop of the book: a generator that yields a small record after each step."""
 
-import copy
 import io
 import math
 import os
@@ -16,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..errors import CheckpointError, ConfigError, DataError, ShapeError
+from .ema import EMA
 from .files import write_atomically
 from .optimizers import make_optimizers
 
@@ -27,42 +27,6 @@ class Record(NamedTuple):
     loss: float
     lr: float
     grad_norm: float
-
-
-class EMA:
-    """A second copy of a model whose weights are a moving average of the first one's.
-
-    average <- decay_n average + (1 - decay_n) weights, decay_n = min(decay, (1 + n) / (10 + n))
-
-    The decay starts low, so that the average soon forgets the untrained weights. Buffers are
-    copied, not averaged.
-
-    Args:
-        model: The model that is trained; `EMA.model` is the averaged copy.
-        decay: How much of the average each step keeps, in [0, 1).
-
-    Raises:
-        ConfigError: decay lies outside [0, 1).
-
-    Source: Polyak & Juditsky 1992; the warm-up of the decay is TensorFlow's
-        ExponentialMovingAverage with num_updates.
-    """
-
-    def __init__(self, model: nn.Module, decay: float = 0.999) -> None:
-        if not 0 <= decay < 1:
-            raise ConfigError(f"decay must lie in [0, 1), but it is {decay}; 0.999 is usual.")
-        self.decay, self.updates = decay, 0
-        self.model = copy.deepcopy(model).eval().requires_grad_(False)
-
-    @torch.no_grad()
-    def update(self, model: nn.Module) -> None:
-        """Move the average towards the model's weights, once."""
-        self.updates += 1
-        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        for mean, now in zip(self.model.parameters(), model.parameters(), strict=True):
-            mean.lerp_(now, 1 - decay)
-        for copied, buffer in zip(self.model.buffers(), model.buffers(), strict=True):
-            copied.copy_(buffer)
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: int) -> float:
@@ -154,7 +118,7 @@ def train(
 def _steps(model, loss, remaining, steps, state, lr, warmup, clip, save_to, save_every):
     model.train()
     drops = any(isinstance(m, nn.Dropout) and m.p > 0 for m in model.modules())
-    for step in watched(remaining):
+    for step in progress_bar(remaining):
         rate = learning_rate(step, steps, lr, warmup)
         for group in (g for optimizer in state["optimizers"] for g in optimizer.param_groups):
             group["lr"] = rate
@@ -190,7 +154,7 @@ def seeded_dropout(generator: torch.Generator) -> Iterator[None]:
         yield
 
 
-def watched(steps: range) -> Any:
+def progress_bar(steps: range) -> Any:
     """Show a progress bar, but only to a person: in Jupyter, on Colab, on a terminal.
 
     A Jupyter server names its sessions in JPY_SESSION_NAME; tools that run notebooks do not, so
