@@ -35,7 +35,8 @@ from attnoise.evaluation.metrics import (
     two_sample_test,
 )
 from attnoise.training.checkpoints import FOLDER, save_checkpoint
-from attnoise.training.loop import EMA, draw_batch, train
+from attnoise.training.ema import EMA
+from attnoise.training.loop import draw_batch, train
 
 CONFIG = DenoisingTransformerConfig(d=64, depth=3, heads=4, patch=2)
 RECIPE = {"target": "x0", "weighting": "min_snr"}

@@ -31,7 +31,8 @@ from attnoise.evaluation.baselines import PerClassGaussian
 from attnoise.evaluation.classifiers import digit_classifier
 from attnoise.evaluation.metrics import frechet_distance, frechet_floor, precision_recall
 from attnoise.training.checkpoints import FOLDER, save_checkpoint
-from attnoise.training.loop import EMA, draw_batch
+from attnoise.training.ema import EMA
+from attnoise.training.loop import draw_batch
 from training import run
 
 CONFIG = DenoisingTransformerConfig(d=64, depth=3, heads=4, patch=2, null_class=True)
