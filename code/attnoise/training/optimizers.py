@@ -1,5 +1,6 @@
 """The two optimisers of the book: AdamW with decay on matrices alone, and Muon for hidden ones."""
 
+import math
 from collections import defaultdict
 
 import torch
@@ -128,7 +129,12 @@ class Muon(torch.optim.Optimizer):
 
 
 def make_optimizers(
-    model: nn.Module, lr: float, weight_decay: float = 0.0, name: str = "adamw"
+    model: nn.Module,
+    lr: float,
+    weight_decay: float = 0.0,
+    name: str = "adamw",
+    *,
+    whole: bool = True,
 ) -> list[torch.optim.Optimizer]:
     """Make the optimisers of a model; each step steps them all.
 
@@ -138,19 +144,29 @@ def make_optimizers(
         weight_decay: On matrices alone; biases, gains and norms stay as they are.
         name: "adamw" for all, or "muon": the matrices inside `blocks` go to Muon, the rest
             (embeddings, head, vectors) to AdamW.
+        whole: False where parameters are sharded over processes.
 
     Raises:
-        ConfigError: The name is unknown, or the model has no blocks to give to Muon.
+        ConfigError: The name is unknown, a number out of range, or the model has no blocks to
+            give to Muon, or no whole ones.
 
     Source: Loshchilov & Hutter 2019, arXiv:1711.05101; the two groups: karpathy/nanoGPT, model.py.
     """
     choose("optimizer", name, {"adamw": 1, "muon": 2})
+    for argument, value in {"lr": lr, "weight_decay": weight_decay}.items():
+        if not 0 <= value < math.inf:
+            raise ConfigError(f"{argument} must be finite and at least 0, but it is {value}.")
     named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
     hidden = [p for n, p in named if name == "muon" and p.ndim == 2 and "blocks" in n]
     if name == "muon" and not hidden:
         raise ConfigError(
             "optimizer 'muon' needs a model whose hidden matrices lie in `blocks`, but "
             f"{type(model).__name__} has none there; use 'adamw'."
+        )
+    if name == "muon" and not whole:
+        raise ConfigError(
+            "optimizer 'muon' needs whole matrices, but shard = True splits them; use 'adamw', or "
+            "let every process hold all weights (shard = False)."
         )
     taken = {id(p) for p in hidden}
     rest = [p for _, p in named if id(p) not in taken]
