@@ -22,7 +22,8 @@ from attnoise.data import load_shakespeare
 from attnoise.data.shakespeare import SHA256
 from attnoise.evaluation.metrics import wilson_interval
 from attnoise.training.checkpoints import FOLDER, save_checkpoint
-from attnoise.training.loop import EMA, draw_batch, train
+from attnoise.training.ema import EMA
+from attnoise.training.loop import draw_batch, train
 from attnoise.transformers import (
     BERT,
     BERTConfig,

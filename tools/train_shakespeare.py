@@ -20,7 +20,7 @@ from attnoise.evaluation.text_metrics import (
     unigram_bits_per_character,
 )
 from attnoise.training.checkpoints import FOLDER, save_checkpoint
-from attnoise.training.loop import EMA
+from attnoise.training.ema import EMA
 from attnoise.transformers import (
     GPT,
     BytePairTokenizer,
