@@ -1,6 +1,5 @@
 """Flows in straight lines from noise to data: rectified flow, also called flow matching."""
 
-import math
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 
