@@ -12,7 +12,7 @@ from attnoise.diffusion import last, make_timesteps
 from attnoise.errors import DataError
 from attnoise.evaluation.picture_parser import parse_pictures
 from attnoise.figures import page_noise
-from attnoise.figures.studio import FACTS, verdict
+from attnoise.figures.studio import FACTS, describe_score
 from attnoise.together.text_to_image import PATH, SAMPLERS, captioned
 from attnoise.training.checkpoints import load_checkpoint
 
@@ -108,7 +108,7 @@ def test_a_caption_is_painted_as_torch_paints_it(open_page, text, seed, steps, s
         torch.tensor(found["latents"]), latents.flatten(), atol=1e-3, rtol=1e-3
     )
     torch.testing.assert_close(torch.tensor(found["image"]), image.flatten(), atol=1e-3, rtol=1e-3)
-    assert found["sentence"] == verdict(parse_caption(text), parse_pictures(image)[0])
+    assert found["sentence"] == describe_score(parse_caption(text), parse_pictures(image)[0])
     assert found["sentence"] in studio_of(page).locator("output").inner_text()
     assert studio_of(page).locator(".pan-studio-strip canvas").count() == steps
     assert studio_of(page).locator(".pan-studio-maps figure").count() == len(text.split())
