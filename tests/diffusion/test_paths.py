@@ -7,7 +7,14 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from attnoise.diffusion import LinearPath, Path, cosine_schedule, zero_terminal
+from attnoise.diffusion import (
+    LinearPath,
+    NetworkDenoiser,
+    Path,
+    TrigPath,
+    cosine_schedule,
+    zero_terminal,
+)
 from attnoise.diffusion.paths import check_range, level_pairs, levels_at
 from attnoise.errors import ConfigError
 
@@ -40,6 +47,27 @@ def test_the_straight_path():
     assert pickle.loads(pickle.dumps(PATH)) == PATH
 
 
+def test_the_trigonometric_path_is_a_quarter_of_a_circle():
+    path, t = TrigPath(), torch.tensor([0.0, math.pi / 6, math.pi / 2], dtype=torch.float64)
+    alpha, sigma = path.levels(t)
+    assert_close(alpha, torch.tensor([1.0, 0.75**0.5, 0.0], dtype=torch.float64))
+    assert_close(sigma, torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64))
+    assert alpha[2] == 0 and sigma[0] == 0  # exactly: noise alone, and data alone
+    times = torch.linspace(0, 1.5, 7, dtype=torch.float64)
+    alpha, sigma = path.levels(times)
+    assert_close(alpha.square() + sigma.square(), torch.ones(7, dtype=torch.float64))
+    assert_close(path.time_of(sigma / alpha), times)
+    with pytest.raises(ConfigError, match=r"t must lie between 0 and T = 1.57.*to 1.6"):
+        path.levels(torch.tensor([0.5, 1.6]))
+
+
+def test_the_end_of_the_trigonometric_path_may_be_rounded():
+    t = torch.tensor([math.pi / 2])  # just above pi / 2 in float32
+    assert TrigPath().levels(t)[0].item() == 0
+    assert NetworkDenoiser(lambda x, time: x, TrigPath(), "v")(torch.zeros(1, 2), t).shape == (1, 2)
+    assert TrigPath() == TrigPath() and hash(TrigPath()) == hash(TrigPath())
+
+
 @pytest.mark.parametrize("t", [[-0.1, 0.5], [0.5, 1.5], [math.nan, 0.5]])
 def test_times_out_of_range_are_named(t):
     with pytest.raises(ConfigError, match="t must lie between 0 and T = 1"):
@@ -48,7 +76,7 @@ def test_times_out_of_range_are_named(t):
     check_range(torch.tensor([]), 1.0)
 
 
-@pytest.mark.parametrize("path", [PATH, zero_terminal(cosine_schedule(9))])
+@pytest.mark.parametrize("path", [PATH, TrigPath(), zero_terminal(cosine_schedule(9))])
 @pytest.mark.parametrize("ratio", [-1.0, math.nan])
 def test_bad_ratios_are_named(path, ratio):
     with pytest.raises(ConfigError, match="ratio must be at least 0, but it holds"):

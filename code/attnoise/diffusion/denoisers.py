@@ -14,7 +14,7 @@ from torch import Tensor
 from ..checks import values_may_be_read
 from ..errors import ConfigError, ShapeError, choose
 from .numerics import append_dims, network_time
-from .paths import Path, levels_at
+from .paths import ROUNDING, Path, levels_at
 from .targets import TARGETS, to_x0
 
 
@@ -42,7 +42,7 @@ def noisy_levels(
         )
     if t.numel() and values_may_be_read(t):
         low, high = (end.item() for end in t.detach().aminmax())
-        if not 0 < low <= high <= path.T:
+        if not 0 < low <= high <= path.T * ROUNDING:
             raise ConfigError(
                 f"t must lie above 0 and at most at T = {path.T}, but it ranges from {low:g} to "
                 f"{high:g}; t = 0 is data and t = T is noise."

@@ -14,6 +14,8 @@ from ..checks import values_may_be_read
 from ..errors import ConfigError
 from .numerics import float_dtype
 
+ROUNDING = 1 + 1e-6  # a T that is no whole number is rounded in float32
+
 
 @runtime_checkable
 class Path(Protocol):
@@ -59,7 +61,7 @@ def check_range(t: Num[Tensor, "*b"], T: float | int) -> None:
     if not t.numel() or not values_may_be_read(t):
         return
     low, high = (end.item() for end in t.detach().aminmax())
-    if not 0 <= low <= high <= T:
+    if not 0 <= low <= high <= T * ROUNDING:
         raise ConfigError(
             f"t must lie between 0 and T = {T}, but it ranges from {low:g} to "
             f"{high:g}; t = 0 is data and t = T is noise."
@@ -107,6 +109,7 @@ class LinearPath:
         return 1 - 1 / (1 + ratio.to(float_dtype(ratio.device)))
 
 
+@dataclass(frozen=True)
 class TrigPath:
     """The path along a quarter of a circle, from data at t = 0 to noise at t = pi / 2.
 
@@ -116,7 +119,7 @@ class TrigPath:
         section 3.1, arXiv:2410.11081, as TrigFlow.
     """
 
-    T = math.pi / 2
+    T: ClassVar[float] = math.pi / 2
 
     def levels(self, t: Num[Tensor, "*b"]) -> tuple[Float[Tensor, "*b"], Float[Tensor, "*b"]]:
         """Return alpha = cos t, exactly 0 at T, and sigma = sin t, float64 where the device has it.
@@ -126,8 +129,13 @@ class TrigPath:
         """
         check_range(t, self.T)
         t = t.to(float_dtype(t.device))
-        return (self.T - t).sin(), t.sin()
+        return (self.T - t).clamp(min=0).sin(), t.sin()  # pi / 2 is rounded up in float32
 
     def time_of(self, ratio: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
-        """Return the time at which sigma / alpha is so large."""
+        """Return the time at which sigma / alpha is so large.
+
+        Raises:
+            ConfigError: A ratio is negative or NaN (looked at on the CPU alone).
+        """
+        check_ratio(ratio)
         return ratio.to(float_dtype(ratio.device)).atan()
