@@ -167,7 +167,7 @@ def test_bad_input(model, autoencoder):
         sample(model, autoencoder, tokens[:0], seeded())
     with pytest.raises(ConfigError, match="sampler must be one of"):
         sample(model, autoencoder, tokens, seeded(), sampler="magic")
-    with pytest.raises(ConfigError, match="steps must be at least 1"):
+    with pytest.raises(ConfigError, match="steps must be a whole number of at least 1"):
         sample(model, autoencoder, tokens, seeded(), steps=0)
     with pytest.raises(ShapeError, match=r"tokens must have shape \(batch, 10\)"):
         sample(model, autoencoder, tokens[:, :9], seeded())
