@@ -17,7 +17,7 @@ NOISE = torch.randn(11, 2, generator=torch.Generator().manual_seed(6)).double()
 @pytest.mark.parametrize("steps", [2, 8])
 def test_particles_end_where_the_solver_ends(solver, steps):
     ideal, times = IdealDenoiser(heart(), PATH), [1 - i / steps for i in range(steps + 1)]
-    expected = last(solver(ideal, NOISE, PATH, timesteps=times, clock="flow"))
+    expected = last(solver(ideal, NOISE, PATH, timesteps=times, parametrisation="flow"))
     name = "Euler" if solver is euler_sample else "Heun"
     assert_close(particles_at(heart(), NOISE, 0.0, steps, name), expected, atol=1e-9, rtol=1e-9)
     shown = torch.tensor(flowing().numbers(t=0.0, steps=steps, solver=name)["x"]).view(-1, 2)

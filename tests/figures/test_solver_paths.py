@@ -21,7 +21,7 @@ from attnoise.figures.solver_paths import STEPS
 
 PACKAGE = {
     "DDIM": (ddim_sample, {}),
-    "Euler": (euler_sample, {"clock": "angle"}),
+    "Euler": (euler_sample, {"parametrisation": "trig"}),
     "Heun": (heun_sample, {}),
     "DPM-Solver++": (dpm_solver_sample, {}),
 }

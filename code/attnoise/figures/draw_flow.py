@@ -9,7 +9,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ..diffusion import IdealDenoiser, LinearPath, euler_sample, heun_sample, time_grid
+from ..diffusion import IdealDenoiser, LinearPath, euler_sample, heun_sample, make_timesteps
 from ..errors import ShapeError
 from .controls import Control
 from .explore import MovingFigure, live
@@ -87,9 +87,11 @@ def particles_at(
 ) -> Float[Tensor, "n 2"]:
     """Return where the particles are at time t; between two steps on a straight line."""
     sampler = SOLVERS[solver] if steps > 1 else euler_sample  # Heun's last step is Euler's
-    denoiser, times = IdealDenoiser(points, PATH), time_grid(PATH, steps)
+    denoiser, times = IdealDenoiser(points, PATH), make_timesteps(PATH, steps)
     stops = [(PATH.T, noise)]
-    stops += [(s.t, s.x) for s in sampler(denoiser, noise, PATH, timesteps=times, clock="flow")]
+    stops += [
+        (s.t, s.x) for s in sampler(denoiser, noise, PATH, timesteps=times, parametrisation="flow")
+    ]
     for (before, x), (after, y) in pairwise(stops):
         if after <= t:
             return torch.lerp(x, y, (before - t) / (before - after))

@@ -31,7 +31,7 @@ FIRST = round(math.radians(89), 6)  # where sampling starts: almost noise alone
 SOLVERS: dict[str, Callable[..., Iterator[Step]]] = {
     "DDPM": partial(ddim_sample, eta=1.0),  # all of DDIM's noise fresh
     "DDIM": ddim_sample,
-    "Euler": partial(euler_sample, clock="angle"),
+    "Euler": partial(euler_sample, parametrisation="trig"),
     "Heun": heun_sample,
     "DPM-Solver++": dpm_solver_sample,
 }
