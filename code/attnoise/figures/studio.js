@@ -51,7 +51,7 @@ const paintCaption = async ({ text, chosenSeed, steps, guidance }) => {
     const start = performance.now();
     const shape = [1, channels, latentSide, latentSide];
     let x = shapes.pageNoise(chosenSeed, channels * latentSide ** 2);
-    const tokens = new ort.Tensor("int64", BigInt64Array.from(shapes.encodeCaption(facts, caption), BigInt), [1, facts.length]);
+    const tokens = new ort.Tensor("int64", BigInt64Array.from(shapes.encodeCaption(facts, caption), BigInt), [1, facts.max_length]);
     own = { text, frames: [], sentences: [], maps: [], steps, words: shapes.sayCaption(caption).split(" ") };
     const times = evenTimes(1, steps);
     for (let k = 0; k < steps; k += 1) {
@@ -161,7 +161,7 @@ const cut = (canvas, image, step) => {
 };
 // Where each word was looked at: "a" and relations too. The mean over blocks, heads and steps.
 const attentionMaps = ({ words, maps }) => {
-  const n = maps[0].length / facts.length;
+  const n = maps[0].length / facts.max_length;
   return words.map((word, m) => [word, Array.from({ length: n }, (_, p) => maps.reduce((sum, map) => sum + map[m * n + p], 0) / maps.length)]);
 };
 

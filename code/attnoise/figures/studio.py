@@ -41,7 +41,7 @@ FACTS = {  # what the page knows of the grammar and of the parser
     "shapes": SHAPES,
     "relations": list(RELATIONS),
     "vocab": WORDS,
-    "length": LENGTH,
+    "max_length": LENGTH,
     "palette": PALETTE,
     "background": BACKGROUND,
     "side": SIDE,

@@ -43,7 +43,7 @@ export const sayCaption = ({ things, relation }) => things.map(sayThing).join(` 
 // Tokens of a caption; 0 is padding, null is the caption without words.
 export const encodeCaption = (facts, caption) => {
   const words = caption ? sayCaption(caption).split(" ") : [];
-  return Array.from({ length: facts.length }, (_, i) => (i < words.length ? facts.vocab.indexOf(words[i]) + 1 : 0));
+  return Array.from({ length: facts.max_length }, (_, i) => (i < words.length ? facts.vocab.indexOf(words[i]) + 1 : 0));
 };
 
 const square = (x) => x * x;
