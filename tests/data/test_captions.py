@@ -13,7 +13,7 @@ from attnoise.data.captions import (
     WITHHELD,
     WORDS,
     Caption,
-    Thing,
+    SceneObject,
     all_captions,
     encode_captions,
     load_captions,
@@ -27,7 +27,7 @@ def test_the_grammar_makes_as_many_captions_as_counted_by_hand():
     captions = all_captions()
     assert len(WORDS) == len(set(WORDS)) == 19
     # 60 things; a second thing may be any but the two of the same colour and shape
-    assert Counter(len(c.things) for c in captions) == {1: 60, 2: 60 * 58 * 4}
+    assert Counter(len(c.objects) for c in captions) == {1: 60, 2: 60 * 58 * 4}
     assert len(set(map(str, captions))) == 13_980
 
 
@@ -45,7 +45,7 @@ def test_the_splits_share_out_all_captions():
 
 
 def test_no_withheld_pair_is_in_training_but_every_word_is():
-    things = [thing for caption in load_captions("train") for thing in caption.things]
+    things = [thing for caption in load_captions("train") for thing in caption.objects]
     pairs = {(thing.colour, thing.shape) for thing in things}
     assert not pairs & WITHHELD
     assert pairs == set(product(COLOURS, SHAPES)) - WITHHELD
@@ -60,7 +60,7 @@ def test_no_unseen_caption_was_seen_from_its_other_side_or_with_colours_exchange
 
 
 def test_the_other_side_means_the_same():
-    small, large = Thing("small", "red", "ring"), Thing("large", "blue", "cross")
+    small, large = SceneObject("small", "red", "ring"), SceneObject("large", "blue", "cross")
     assert Caption((small, large), "below").meaning == Caption((large, small), "above")
     assert Caption((small, large), "right of").meaning == Caption((large, small), "left of")
     assert Caption((small, large), "above").meaning == Caption((small, large), "above")

@@ -3,10 +3,16 @@
 import pytest
 import torch
 
-from attnoise.data.captions import Caption, Thing, all_captions, parse_caption
+from attnoise.data.captions import Caption, SceneObject, all_captions, parse_caption
 from attnoise.data.shapes import SIDE, draw, draw_captions, place
 from attnoise.errors import ShapeError
-from attnoise.evaluation.picture_parser import UNCLEAR, Found, judge, judge_pictures, parse_pictures
+from attnoise.evaluation.picture_parser import (
+    UNCLEAR,
+    DetectedObject,
+    parse_pictures,
+    score_caption,
+    score_captions,
+)
 
 
 @pytest.fixture(scope="module")
@@ -19,27 +25,27 @@ def drawn():
 def test_clean_pictures_are_read_without_an_error(drawn):
     captions, _, images = drawn
     assert len(captions) > 1000
-    assert all(verdict.exact for verdict in judge_pictures(captions, images))
+    assert all(verdict.exact for verdict in score_captions(captions, images))
 
 
 def test_noise_of_eight_grey_levels_costs_less_than_one_per_cent(drawn):
     captions, _, images = drawn
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(1)) * 2 * 8 / 255
-    verdicts = judge_pictures(captions, images + noise)
+    verdicts = score_captions(captions, images + noise)
     assert sum(verdict.exact for verdict in verdicts) >= 0.99 * len(verdicts)
 
 
 def test_other_pictures_captions_never_fit(drawn):
     captions, _, images = drawn
     shifted = captions[1:] + captions[:1]
-    assert not any(verdict.exact for verdict in judge_pictures(shifted, images))
+    assert not any(verdict.exact for verdict in score_captions(shifted, images))
 
 
 def test_centres_are_found_to_half_a_pixel(drawn):
     captions, scene, images = drawn
     for k, found in enumerate(parse_pictures(images[60:160]), start=60):
-        for thing, centre in zip(captions[k].things, scene.centre[k], strict=True):
-            here = next(each for each in found if each.thing == thing)
+        for thing, centre in zip(captions[k].objects, scene.centre[k], strict=True):
+            here = next(each for each in found if each.object == thing)
             assert abs(here.x - centre[0]) < 0.5
             assert abs(here.y - centre[1]) < 0.5
 
@@ -52,14 +58,14 @@ def test_a_blot_is_no_shape():
     image = torch.full((1, 3, SIDE, SIDE), -0.8)
     image[:, 0, 4:8, 4:28] = 0.8  # a long red bar
     (bar,) = parse_pictures(image)[0]
-    assert (bar.thing.colour, bar.thing.shape) == ("red", UNCLEAR)
+    assert (bar.object.colour, bar.object.shape) == ("red", UNCLEAR)
 
 
 def test_orange_is_neither_red_nor_yellow():
     image = draw_captions([parse_caption("a large red circle")], torch.Generator().manual_seed(2))
     image[:, 1] = torch.where(image[:, 0] > 0, 0.05, image[:, 1])
     (found,) = parse_pictures(image)[0]
-    assert found.thing == Thing("large", UNCLEAR, "circle")
+    assert found.object == SceneObject("large", UNCLEAR, "circle")
     assert judge(parse_caption("a large red circle"), [found]).error == "colour"
 
 
@@ -69,10 +75,10 @@ def test_a_cut_shape_is_not_passed_off_as_whole():
     top, left = covered.min(dim=0).values.tolist()
     image[:, :, top : top + 5, left : left + 5] = -0.8  # a bite out of a corner
     (found,) = parse_pictures(image)[0]
-    assert found.thing.shape != "square"
+    assert found.object.shape != "square"
 
 
-RED, BLUE = Thing("small", "red", "ring"), Thing("large", "blue", "cross")
+RED, BLUE = SceneObject("small", "red", "ring"), SceneObject("large", "blue", "cross")
 
 
 def at(thing, x, y):
@@ -85,11 +91,14 @@ def at(thing, x, y):
         ([at(RED, 5, 9), at(BLUE, 20, 12)], ""),
         ([at(RED, 5, 9)], "count"),
         ([at(RED, 5, 9), at(BLUE, 20, 12), at(BLUE, 9, 25)], "count"),
-        ([at(RED, 5, 9), at(Thing("large", "green", "cross"), 20, 9)], "colour"),
-        ([at(RED, 5, 9), at(Thing("large", "blue", "circle"), 20, 9)], "shape"),
-        ([at(RED, 5, 9), at(Thing("small", "blue", "cross"), 20, 9)], "size"),
+        ([at(RED, 5, 9), at(SceneObject("large", "green", "cross"), 20, 9)], "colour"),
+        ([at(RED, 5, 9), at(SceneObject("large", "blue", "circle"), 20, 9)], "shape"),
+        ([at(RED, 5, 9), at(SceneObject("small", "blue", "cross"), 20, 9)], "size"),
         (
-            [at(Thing("small", "blue", "ring"), 5, 9), at(Thing("large", "red", "cross"), 20, 9)],
+            [
+                at(SceneObject("small", "blue", "ring"), 5, 9),
+                at(SceneObject("large", "red", "cross"), 20, 9),
+            ],
             "binding",
         ),
         ([at(RED, 20, 9), at(BLUE, 5, 12)], "relation"),

@@ -14,7 +14,7 @@ from attnoise.latent import (
     AutoencoderConfig,
     FiniteScalarQuantiser,
     autoencoder_loss,
-    measure_latents,
+    fit_latent_scale,
 )
 from attnoise.latent.autoencoder import ResidualPair
 from attnoise.training.checkpoints import load_checkpoint, save_checkpoint
@@ -62,19 +62,19 @@ def test_only_training_with_a_generator_draws():
 def test_measured_latents_are_standard_and_the_pictures_stay_the_same():
     model, x = build(bottleneck="vae"), pictures(300)
     before, mean = model(x[:9]), model.posterior(x)[0]
-    measure_latents(model, x)
+    fit_latent_scale(model, x)
     latents = model.encode(x)
     torch.testing.assert_close(latents.mean(dim=(0, 2, 3)), torch.zeros(3), atol=1e-4, rtol=0)
     torch.testing.assert_close(latents.std(dim=(0, 2, 3)), torch.ones(3), atol=1e-4, rtol=0)
     torch.testing.assert_close(model.decode(latents[:9]), before, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(model.latent_std, mean.std(dim=(0, 2, 3)))
-    measure_latents(model, x)  # a second time changes nothing
+    fit_latent_scale(model, x)  # a second time changes nothing
     torch.testing.assert_close(model.encode(x), latents, atol=1e-4, rtol=1e-4)
 
 
 def test_the_scale_is_part_of_the_checkpoint(tmp_path):
     model, x = build(), pictures(50)
-    measure_latents(model, x)
+    fit_latent_scale(model, x)
     save_checkpoint(tmp_path / "small", model, {})
     loaded, card = load_checkpoint(tmp_path / "small")
     assert card["config"]["widths"] == [8, 16]
@@ -103,14 +103,14 @@ def test_gradients_reach_every_parameter():
 
 def test_what_cannot_be_measured_leaves_the_scale_alone():
     model, x = build(), pictures(50)
-    assert not model.measured
-    measure_latents(model, x)
-    assert model.measured
+    assert not model.has_latent_scale
+    fit_latent_scale(model, x)
+    assert model.has_latent_scale
     before = model.latent_mean.clone(), model.latent_std.clone()
     torch.nn.init.zeros_(model.encoder[-1].weight[1])
     for bad, message in ((x * math.nan, "finite"), (x[:0], "some hundreds"), (x, "constant")):
         with pytest.raises(DataError, match=message):
-            measure_latents(model, bad)
+            fit_latent_scale(model, bad)
         assert torch.equal(model.latent_mean, before[0])
         assert torch.equal(model.latent_std, before[1])
 
@@ -120,7 +120,7 @@ def test_a_dead_channel_is_named():
     last = model.encoder[-1]
     torch.nn.init.zeros_(last.weight[1])
     with pytest.raises(DataError, match=r"channels \[1\] are constant"):
-        measure_latents(model, pictures())
+        fit_latent_scale(model, pictures())
 
 
 @pytest.mark.parametrize("bottleneck", ["plain", "vae"])

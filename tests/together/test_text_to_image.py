@@ -8,7 +8,13 @@ import torch
 from attnoise.data.captions import LENGTH, WORDS, encode_captions, load_captions, parse_caption
 from attnoise.errors import ConfigError, ShapeError
 from attnoise.latent import Autoencoder, AutoencoderConfig
-from attnoise.together import TextEncoder, TextToImage, TextToImageConfig, sample, word_maps
+from attnoise.together import (
+    TextEncoder,
+    TextToImage,
+    TextToImageConfig,
+    cross_attention_maps,
+    sample,
+)
 
 CONFIG = TextToImageConfig(d=16, depth=2, heads=2, text_width=12, text_depth=1, text_heads=3)
 RED, BLUE = "a small red ring left of a large blue cross", "a small blue ring"
@@ -85,14 +91,16 @@ def test_dropped_captions_are_captions_without_words(model):
     latents = torch.randn(6, 4, 8, 8, generator=seeded(3))
     tokens = encode_captions(load_captions("train")[:6])
     silent = torch.zeros_like(tokens)
-    kept, dropped = (model.loss(latents, tokens, seeded(4), dropped=p) for p in (0.0, 1.0))
-    torch.testing.assert_close(dropped, model.loss(latents, silent, seeded(4), dropped=0.0))
+    kept, dropped = (model.loss(latents, tokens, seeded(4), cond_drop_prob=p) for p in (0.0, 1.0))
+    torch.testing.assert_close(dropped, model.loss(latents, silent, seeded(4), cond_drop_prob=0.0))
     assert not torch.isclose(kept, dropped)
 
 
 def test_without_guidance_sampling_follows_the_networks_velocity(model, autoencoder):
     captions = [parse_caption(RED), parse_caption(BLUE)]
-    got = sample(model, autoencoder, encode_captions(captions), seeded(5), steps=3, scale=1.0)
+    got = sample(
+        model, autoencoder, encode_captions(captions), seeded(5), steps=3, guidance_scale=1.0
+    )
     tokens, x = encode_captions(captions), torch.randn(2, 4, 8, 8, generator=seeded(5))
     with torch.no_grad():
         for now in (1.0, 2 / 3, 1 / 3):
@@ -103,7 +111,9 @@ def test_without_guidance_sampling_follows_the_networks_velocity(model, autoenco
 
 def test_guidance_is_an_extrapolation_from_silence(model, autoencoder):
     captions = [parse_caption(RED)]
-    got = sample(model, autoencoder, encode_captions(captions), seeded(5), steps=1, scale=3.0)
+    got = sample(
+        model, autoencoder, encode_captions(captions), seeded(5), steps=1, guidance_scale=3.0
+    )
     x, t = torch.randn(1, 4, 8, 8, generator=seeded(5)), torch.ones(1)
     with torch.no_grad():
         told, silent = (model(x, t, encode_captions([c])) for c in (captions[0], None))
@@ -119,7 +129,7 @@ def test_a_shift_takes_smaller_steps_in_noise(model, autoencoder):
 
     tokens, handle = encode_captions([RED]), model.dit.register_forward_pre_hook(note)
     for shift in (1.0, 3.0):
-        sample(model, autoencoder, tokens, seeded(), steps=4, scale=1.0, shift=shift)
+        sample(model, autoencoder, tokens, seeded(), steps=4, guidance_scale=1.0, shift=shift)
     handle.remove()
     assert seen == pytest.approx([1, 3 / 4, 1 / 2, 1 / 4, 1, 9 / 10, 3 / 4, 1 / 2])
 
@@ -137,7 +147,7 @@ def test_every_sampler_draws_the_same_again(model, autoencoder, sampler):
 
 
 def test_maps_say_where_each_word_is_looked_up(model):
-    maps = word_maps(
+    maps = cross_attention_maps(
         model, torch.randn(2, 4, 8, 8, generator=seeded(7)), torch.tensor([0.2, 0.8]),
         encode_captions([RED, BLUE]),
     )  # fmt: skip
@@ -154,7 +164,10 @@ def test_maps_lie_as_the_picture_lies(model):
     other = latents.clone()
     other[..., 2:4, 6:8] += 1  # the patch in the second row, at the right
     tokens = encode_captions([RED])
-    moved = (word_maps(model, latents, t, tokens) - word_maps(model, other, t, tokens)).abs()
+    moved = (
+        cross_attention_maps(model, latents, t, tokens)
+        - cross_attention_maps(model, other, t, tokens)
+    ).abs()
     assert {tuple(place) for place in (moved.amax(dim=(0, 1, 2, 3)) > 1e-6).nonzero().tolist()} == {
         (1, 3)
     }

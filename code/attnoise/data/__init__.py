@@ -1,6 +1,6 @@
 """Data that every chapter has at hand: images, text, spoken words, and points in the plane."""
 
-from .captions import Caption, Thing, encode_captions, load_captions, parse_caption
+from .captions import Caption, SceneObject, encode_captions, load_captions, parse_caption
 from .digits import Digits, load_digits
 from .mnist import load_mnist
 from .pronunciation import LETTERS, PHONES, Entry, load_pronunciations

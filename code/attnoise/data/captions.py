@@ -60,29 +60,29 @@ class Thing:
 class Caption:
     """One thing, or two and how the first lies to the second.
 
-    >>> str(Caption((Thing("small", "red", "ring"), Thing("large", "blue", "cross")), "left of"))
+    >>> str(Caption((SceneObject("small", "red", "ring"), SceneObject("large", "blue", "cross")), "left of"))
     'a small red ring left of a large blue cross'
     """
 
-    things: tuple[Thing, ...]
+    things: tuple[SceneObject, ...]
     relation: str | None = None
 
     def __str__(self) -> str:
-        return f" {self.relation} ".join(map(str, self.things))
+        return f" {self.relation} ".join(map(str, self.objects))
 
     @property
     def meaning(self) -> "Caption":
         """The same picture always said in the same way: A above B, never B below A."""
         if self.relation in ("below", "right of"):
-            return Caption(self.things[::-1], RELATIONS[self.relation])
+            return Caption(self.objects[::-1], RELATIONS[self.relation])
         return self
 
     @property
     def swapped(self) -> "Caption":
         """The caption with its two colours exchanged: same words, another picture."""
-        if len(self.things) < 2:
+        if len(self.objects) < 2:
             return self
-        first, second = self.things
+        first, second = self.objects
         return Caption(
             (replace(first, colour=second.colour), replace(second, colour=first.colour)),
             self.relation,
@@ -91,7 +91,7 @@ class Caption:
     @property
     def withheld(self) -> int:
         """How many of its things have a withheld pair of colour and shape."""
-        return sum(thing.withheld for thing in self.things)
+        return sum(thing.withheld for thing in self.objects)
 
 
 def parse_caption(text: str) -> Caption:
@@ -100,7 +100,7 @@ def parse_caption(text: str) -> Caption:
     Raises:
         DataError: It is empty, has an unknown word, or is no sentence of the grammar.
 
-    >>> parse_caption("a large red circle").things[0].shape
+    >>> parse_caption("a large red circle").objects[0].shape
     'circle'
     """
     words = text.lower().replace(".", " ").split()
@@ -121,7 +121,7 @@ def parse_caption(text: str) -> Caption:
             "a thing is 'a', size, colour, shape; a relation is above, below, left of or right of."
         )
     caption = Caption((_thing(words[:4]), _thing(words[-4:])), middle)
-    first, second = caption.things
+    first, second = caption.objects
     if (first.colour, first.shape) == (second.colour, second.shape):
         raise DataError(
             f"caption must name two things that differ in colour or shape, but both are "
@@ -139,13 +139,13 @@ def _thing(words: Sequence[str]) -> Thing:
                 f"caption must say a thing as 'a', size, colour, shape, but it says "
                 f"{' '.join(words)!r}; as {kind} it may have {', '.join(known)}."
             )
-    return Thing(*attributes)
+    return SceneObject(*attributes)
 
 
 @cache
 def all_captions() -> tuple[Caption, ...]:
     """Return every caption of the grammar: 60 of one thing, 13,920 of two."""
-    things = [Thing(*parts) for parts in product(SIZES, COLOURS, SHAPES)]
+    things = [SceneObject(*parts) for parts in product(SIZES, COLOURS, SHAPES)]
     pairs = [
         Caption((first, second), relation)
         for first, second, relation in product(things, things, RELATIONS)
@@ -185,7 +185,7 @@ def load_captions(split: str = "train") -> tuple[Caption, ...]:
     pairs: list[Caption] = []
     for caption in load_captions("unseen"):
         other = caption.swapped
-        shapes = {thing.shape for thing in caption.things}
+        shapes = {thing.shape for thing in caption.objects}
         if len(shapes) == 2 and str(caption) < str(other) and split_of(other) == "unseen":
             pairs += [caption, other]
     return tuple(pairs)

@@ -107,7 +107,7 @@ def place(captions: Sequence[Caption], generator: torch.Generator) -> Scene:
     """
     if not captions:
         raise ConfigError("captions must hold one caption or more, but there are none.")
-    rows = [(*caption.things, *caption.things)[:2] for caption in captions]  # one thing: twice
+    rows = [(*caption.objects, *caption.objects)[:2] for caption in captions]  # one thing: twice
     index = torch.tensor(
         [
             [(SHAPES.index(t.shape), COLOURS.index(t.colour), SIZES.index(t.size)) for t in row]
@@ -115,7 +115,7 @@ def place(captions: Sequence[Caption], generator: torch.Generator) -> Scene:
         ]
     )
     shape, colour, size = index.unbind(-1)  # each b 2
-    two = torch.tensor([len(caption.things) == 2 for caption in captions])
+    two = torch.tensor([len(caption.objects) == 2 for caption in captions])
     b = len(captions)
     scale = 0.95 + 0.1 * torch.rand(b, 2, generator=generator)
     radius = torch.tensor([RADIUS[name] for name in SIZES])[size] * scale

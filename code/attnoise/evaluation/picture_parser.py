@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..data.captions import COLOURS, SHAPES, Caption, Thing
+from ..data.captions import COLOURS, SHAPES, Caption, SceneObject
 from ..data.shapes import BACKGROUND, PALETTE, RADIUS, SIDE, Scene, coverage
 from ..errors import ShapeError
 
@@ -30,7 +30,7 @@ UNCLEAR = "?"
 class Found:
     """A thing in a picture, "?" for what it is not clearly, and where its centre is."""
 
-    thing: Thing
+    thing: SceneObject
     x: float
     y: float
 
@@ -104,7 +104,7 @@ def parse_pictures(images: Float[Tensor, "b 3 32 32"]) -> list[list[Found]]:
         for row, colour, corner, match in zip(owners, colours, corners, matches, strict=True):
             shape, radius, (x, y) = match
             size = "large" if radius > SIZE_LIMIT else "small"
-            found[row].append(Found(Thing(size, colour, shape), corner[0] + x, corner[1] + y))
+            found[row].append(Found(SceneObject(size, colour, shape), corner[0] + x, corner[1] + y))
     return [sorted(things, key=lambda each: (each.x, each.y)) for things in found]
 
 
@@ -163,13 +163,13 @@ class Verdict:
     @property
     def exact(self) -> bool:
         """Whether the picture shows what the caption says, and nothing else."""
-        return self.things and self.relation
+        return self.objects and self.relation
 
     @property
     def error(self) -> str:
         """The first thing that is wrong: "", "count", "colour", ..., "binding" or "relation"."""
         kinds = ("count", "colour", "shape", "size", "binding", "relation")
-        fine = (self.count, self.colours, self.shapes, self.sizes, self.things, self.relation)
+        fine = (self.count, self.colours, self.shapes, self.sizes, self.objects, self.relation)
         return next((kind for kind, good in zip(kinds, fine, strict=True) if not good), "")
 
 
@@ -179,9 +179,9 @@ def judge(caption: Caption, found: Sequence[Found]) -> Verdict:
     A relation holds between the two centres if it is true along the axis on which they are
     further apart.
     """
-    asked, seen = caption.things, [each.thing for each in found]
+    asked, seen = caption.objects, [each.object for each in found]
 
-    def same(part: Callable[[Thing], str]) -> bool:
+    def same(part: Callable[[SceneObject], str]) -> bool:
         return sorted(map(part, asked)) == sorted(map(part, seen))
 
     things = same(str)
@@ -196,14 +196,14 @@ def judge(caption: Caption, found: Sequence[Found]) -> Verdict:
 
 
 def _lies(caption: Caption, found: Sequence[Found]) -> bool:
-    first, second = sorted(found, key=lambda each: each.thing != caption.things[0])
+    first, second = sorted(found, key=lambda each: each.object != caption.objects[0])
     right, down = second.x - first.x, second.y - first.y
     if abs(down) > abs(right):
         return caption.relation == ("above" if down > 0 else "below")
     return caption.relation == ("left of" if right > 0 else "right of")
 
 
-def judge_pictures(
+def score_captions(
     captions: Sequence[Caption], images: Float[Tensor, "b 3 32 32"]
 ) -> list[Verdict]:
     """Read each picture and compare it with its caption."""

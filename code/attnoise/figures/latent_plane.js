@@ -13,7 +13,7 @@ const between = (u, v) => {
   const [a, b, c, d] = corners;
   return a.map((_, i) => (1 - v) * ((1 - u) * a[i] + u * b[i]) + v * ((1 - u) * c[i] + u * d[i]));
 };
-const readOut = (shapes, found) => (found.length ? `the parser reads ${found.map(shapes.sayThing).join(", ")}` : "the parser finds nothing");
+const readOut = (shapes, found) => (found.length ? `the parser reads ${found.map(shapes.objectText).join(", ")}` : "the parser finds nothing");
 
 const load = async () => {
   const base = new URL(`${site}_static/`, location.href);

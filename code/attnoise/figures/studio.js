@@ -23,8 +23,8 @@ const load = () => (loading ??= (async () => {
 
 const verdict = (shapes, caption, found) => {
   if (!found.length) return "the parser finds nothing.";
-  const error = shapes.judge(caption, found);
-  return `the parser reads ${found.map(shapes.sayThing).join(", ")}: ${error ? `wrong ${error}.` : "exactly as asked."}`;
+  const error = shapes.scoreCaption(caption, found);
+  return `the parser reads ${found.map(shapes.objectText).join(", ")}: ${error ? `wrong ${error}.` : "exactly as asked."}`;
 };
 
 // Walk from noise to a picture along the velocity, x = x - v / steps, and show each guess x - t v.
@@ -54,7 +54,7 @@ const paintCaption = async ({ text, chosenSeed, steps, guidance }) => {
     const shape = [1, channels, latentSide, latentSide];
     let x = shapes.pageNoise(chosenSeed, channels * latentSide ** 2);
     const tokens = new ort.Tensor("int64", BigInt64Array.from(shapes.encodeCaption(facts, caption), BigInt), [1, facts.length]);
-    own = { text, frames: [], sentences: [], maps: [], steps, words: shapes.sayCaption(caption).split(" ") };
+    own = { text, frames: [], sentences: [], maps: [], steps, words: shapes.captionText(caption).split(" ") };
     for (let k = 0; k < steps; k += 1) {
       const t = 1 - k / steps;
       const { velocity, maps } = await network.run({

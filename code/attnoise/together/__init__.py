@@ -3,7 +3,7 @@
 from .contrastive import ContrastivePair
 from .dit import PRESETS, DiT, DiTConfig
 from .text_encoder import TextEncoder
-from .text_to_image import TextToImage, TextToImageConfig, sample, word_maps
+from .text_to_image import TextToImage, TextToImageConfig, cross_attention_maps, sample
 
 __all__ = [
     "PRESETS",
@@ -14,5 +14,5 @@ __all__ = [
     "TextToImage",
     "TextToImageConfig",
     "sample",
-    "word_maps",
+    "cross_attention_maps",
 ]

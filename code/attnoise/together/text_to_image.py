@@ -128,7 +128,7 @@ class TextToImage(nn.Module):
         return flow_loss(lambda x_t, t: self(x_t, t, tokens), latents, generator)
 
 
-def captioned(
+def condition_on_text(
     model: TextToImage, tokens: Int[Tensor, "b m"], scale: float | int
 ) -> tuple[Denoiser, Int[Tensor, " b"]]:
     """Return a denoiser that hears one caption per sample, and the labels to call it with.
@@ -182,7 +182,7 @@ def sample(
     if not len(tokens):
         raise ConfigError("tokens must hold one caption or more, but there are none.")
     draw = choose("sampler", sampler, SAMPLERS)
-    denoiser, label = captioned(model, tokens, scale)
+    denoiser, label = condition_on_text(model, tokens, scale)
     side, channels = model.config.latent_size, model.config.latent_channels
     noise = torch.randn(len(tokens), channels, side, side, generator=generator)
     times = shift_times(torch.tensor(time_grid(PATH, steps), dtype=torch.float64), shift).tolist()
@@ -191,7 +191,7 @@ def sample(
         return autoencoder.decode(latents)
 
 
-def word_maps(
+def cross_attention_maps(
     model: TextToImage,
     latents: Float[Tensor, "b c i j"],
     t: Float[Tensor, " b"],

@@ -4,7 +4,7 @@ import pytest
 
 from attnoise.data import load_pronunciations
 from attnoise.errors import DataError
-from attnoise.evaluation.letter_rules import LetterRules, window
+from attnoise.evaluation.grapheme_to_phoneme import GraphemeToPhonemeRules, window
 from attnoise.evaluation.text_metrics import pronunciation_errors
 
 WORDS = ["cat", "at", "cab", "tab", "tax", "chat", "chess", "hat", "cache"] * 3
@@ -19,7 +19,7 @@ WAYS = [
     "HH AE T",
     "K AE SH",
 ] * 3
-RULES = LetterRules(WORDS, [way.split() for way in WAYS])
+RULES = GraphemeToPhonemeRules(WORDS, [way.split() for way in WAYS])
 
 
 def test_letters_and_phones_are_aligned_in_order():
@@ -47,13 +47,13 @@ def test_window_marks_the_ends_of_a_word():
 
 def test_rules_know_most_phones_of_unseen_words():
     train = load_pronunciations("train")[::40]
-    rules = LetterRules([e.word for e in train], [e.pronunciations[0] for e in train])
+    rules = GraphemeToPhonemeRules([e.word for e in train], [e.pronunciations[0] for e in train])
     held_out = load_pronunciations("validation")[::20]
-    spoken = [rules.speak(e.word) for e in held_out]
+    spoken = [rules.predict(e.word) for e in held_out]
     errors = pronunciation_errors(spoken, [e.pronunciations for e in held_out])
-    assert errors.phones < 0.35
+    assert errors.phone_error_rate < 0.35
 
 
 def test_bad_input_is_named():
     with pytest.raises(DataError, match="equally many, at least one, but are 1 and 0"):
-        LetterRules(["a"], [])
+        GraphemeToPhonemeRules(["a"], [])

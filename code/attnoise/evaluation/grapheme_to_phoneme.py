@@ -11,7 +11,7 @@ CONTEXTS = ((2, 2), (1, 2), (1, 1), (0, 1), (0, 0))  # letters to the left and t
 SHARE_AT_FIRST = (0.15, 0.8, 0.05)  # how often a letter is taken to say 0, 1 or 2 phones
 
 
-class LetterRules:
+class GraphemeToPhonemeRules:
     """Let each letter say what it said most often among the same neighbours.
 
     Letters and phones are aligned by the likeliest path, first with a guess at how often a letter
