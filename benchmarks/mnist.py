@@ -28,9 +28,9 @@ from attnoise.diffusion import (
     cosine_schedule,
     ddpm_sample,
     last,
+    make_timesteps,
     shift_schedule,
     simple_loss,
-    spaced_timesteps,
 )
 from attnoise.evaluation.baselines import PerClassGaussian
 from attnoise.evaluation.classifiers import mnist_classifier
@@ -60,7 +60,7 @@ class Ours:
     def sample(self, model, labels, steps, generator):
         denoiser = NetworkDenoiser(model, self.schedule, "x0", clip=1.0)
         x = torch.randn(len(labels), 1, 28, 28, generator=generator)
-        grid = spaced_timesteps(1000, steps)
+        grid = make_timesteps(self.schedule, steps, "trailing")
         return last(
             ddpm_sample(denoiser, x, self.schedule, generator, timesteps=grid, label=labels)
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from attnoise.diffusion import NetworkDenoiser, ddpm_sample, make_schedule, spaced_timesteps
+from attnoise.diffusion import NetworkDenoiser, ddpm_sample, make_schedule, make_timesteps
 from attnoise.figures import hero, write_hero
 from attnoise.training.checkpoints import load_checkpoint
 
@@ -23,7 +23,7 @@ def main() -> None:
     label = torch.arange(16) % 10
     x = torch.randn(16, 1, 8, 8, generator=generator)
     frames, times = [x], [schedule.T]
-    timesteps = spaced_timesteps(schedule.T, STEPS)
+    timesteps = make_timesteps(schedule, STEPS, "trailing")
     for count, step in enumerate(
         ddpm_sample(denoiser, x, schedule, generator, timesteps=timesteps, label=label), start=1
     ):

@@ -15,10 +15,10 @@ from attnoise.diffusion import (
     euler_sample,
     flow_loss,
     logit_normal_times,
+    make_timesteps,
     pair_by_transport,
     shift_times,
     straightness,
-    time_grid,
 )
 from attnoise.diffusion.flow import uniform_times
 from attnoise.errors import ConfigError, DataError
@@ -113,7 +113,9 @@ def test_straightness_of_known_paths():
     arc = [Step(0.0, torch.stack([a.cos(), a.sin()])[None], torch.zeros(1, 2)) for a in angles]
     assert straightness(arc) == pytest.approx(2 / math.pi, abs=1e-3)
     single = IdealDenoiser(draw(1, 2), PATH)  # all paths lead straight to one point
-    steps = euler_sample(single, draw(9, 2), PATH, timesteps=time_grid(PATH, 30), clock="flow")
+    steps = euler_sample(
+        single, draw(9, 2), PATH, timesteps=make_timesteps(PATH, 30), parametrisation="flow"
+    )
     assert straightness(steps) == pytest.approx(1, abs=1e-4)
 
 

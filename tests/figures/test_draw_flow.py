@@ -18,7 +18,7 @@ PATH, NOISE = LinearPath(), torch.randn(11, 2, generator=torch.Generator().manua
 def test_particles_are_those_of_the_package(name, solver, steps):
     ideal = IdealDenoiser(heart(), PATH)
     times = [1 - i / steps for i in range(steps + 1)]
-    expected = last(solver(ideal, NOISE, PATH, timesteps=times, clock="flow"))
+    expected = last(solver(ideal, NOISE, PATH, timesteps=times, parametrisation="flow"))
     assert_close(walk(heart(), NOISE, 0.0, steps, name), expected, atol=1e-6, rtol=1e-6)
     shown = torch.tensor(flowing().numbers(t=0.0, steps=steps, solver=name)["x"]).view(-1, 2)
     assert (shown - expected).norm(dim=1).median() < 0.05  # the figure rounds its numbers

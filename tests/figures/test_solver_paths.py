@@ -33,7 +33,7 @@ class AnglePath:
 
 PACKAGE = {
     "DDIM": (ddim_sample, {}),
-    "Euler": (euler_sample, {"clock": "angle"}),
+    "Euler": (euler_sample, {"parametrisation": "trig"}),
     "Heun": (heun_sample, {}),
     "DPM-Solver++": (dpm_solver_sample, {}),
 }

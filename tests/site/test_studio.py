@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from attnoise.data.captions import all_captions, encode_captions, load_captions, parse_caption
 from attnoise.data.shapes import draw_captions
-from attnoise.diffusion import last, time_grid
+from attnoise.diffusion import last, make_timesteps
 from attnoise.errors import DataError
 from attnoise.evaluation.picture_parser import parse_pictures
 from attnoise.figures import page_noise
@@ -66,7 +66,7 @@ def by_torch(text, seed, steps, scale):
     autoencoder, _ = load_checkpoint("shapes-autoencoder")
     denoiser, label = condition_on_text(model, encode_captions([text]), scale)
     start = page_noise(seed, 256).reshape(1, 4, 8, 8)
-    grid = time_grid(PATH, steps)
+    grid = make_timesteps(PATH, steps)
     with torch.no_grad():
         latents = last(SAMPLERS["euler"](denoiser, start, PATH, timesteps=grid, label=label))
         return latents, autoencoder.decode(latents)

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from ..checks import check_sizes
 from ..diffusion import (
     Denoiser,
     GuidedDenoiser,
@@ -16,21 +17,20 @@ from ..diffusion import (
     euler_sample,
     flow_loss,
     last,
-    time_grid,
+    make_timesteps,
 )
 from ..diffusion.networks import ImageConfig
-from ..checks import check_sizes
 from ..errors import ConfigError, ShapeError
 from .autoencoder import Autoencoder
 
-EULER = partial(euler_sample, clock="flow")  # along the velocity, as flows are drawn
+EULER = partial(euler_sample, parametrisation="flow")  # along the velocity, as flows are drawn
 
 
 class LatentDiffusion(nn.Module):
     """Flow matching between noise and the latents of images; the decoder makes images of samples.
 
     Args:
-        network: Predicts the velocity of latents: a `DenoisingTransformer`, a `UNet`, a `DiT`, or
+        network: Predicts the velocity of latents: a `UNet`, a `DiT`, or
             anything with their config. It is what is trained.
         autoencoder: Trained and measured before; it is frozen.
 
@@ -112,8 +112,8 @@ class LatentDiffusion(nn.Module):
             timesteps: Other times instead, falling from 1 to 0.
             label: One class per image, exactly if the network has classes.
             guidance_scale: Of classifier-free guidance, for a network with a null class; 1 is off.
-            sampler: One of Part III. Those with a clock need "flow" or "angle": the straight path
-                ends in noise alone, where "sigma" is infinite.
+            sampler: One of Part III. Those with a parametrisation need "flow" or "trig": the
+                straight path ends in noise alone, where the time of "ve" is infinite.
 
         Raises:
             ShapeError: There is not one label per image.
@@ -132,7 +132,7 @@ class LatentDiffusion(nn.Module):
             denoiser = GuidedDenoiser(denoiser, guidance_scale, null_label=config.classes)
         shape = (n, config.channels, config.image_size, config.image_size)
         noise = torch.randn(shape, generator=generator, device=generator.device).to(at)
-        times = time_grid(self.path, steps) if timesteps is None else timesteps
+        times = make_timesteps(self.path, steps) if timesteps is None else timesteps
         label = None if label is None else label.to(at.device)
         steps_of = sampler(denoiser, noise, self.path, generator, timesteps=times, label=label)
         return self.autoencoder.decode(last(steps_of).to(scale))
