@@ -63,7 +63,7 @@ def judge_pair(pair: ContrastivePair, autoencoder, seed: int) -> dict:
     best = logits.argmax(dim=1).tolist()
     found = sum(meanings[b] == meaning for b, meaning in zip(best, meanings, strict=True))
     differs = [len({t.colour for t in c.objects}) == 2 for c in captions]
-    beside = pair.embed_pictures(latents) * (pair.embed_captions(own) - pair.embed_captions(twin))
+    beside = pair.embed_images(latents) * (pair.embed_captions(own) - pair.embed_captions(twin))
     better = (beside.sum(dim=1) > 0)[torch.tensor(differs)]
     return {
         "captions": len(captions),

@@ -7,7 +7,7 @@ import pytest
 
 from attnoise.data.captions import (
     COLOURS,
-    LENGTH,
+    MAX_LENGTH,
     PADDING,
     SHAPES,
     WITHHELD,
@@ -77,7 +77,7 @@ def test_swapped_captions_come_in_pairs_of_the_same_words():
 
 def test_tokens_are_words_then_padding():
     tokens = encode_captions([parse_caption("a large red circle"), None])
-    assert tokens.shape == (2, LENGTH)
+    assert tokens.shape == (2, MAX_LENGTH)
     words = [WORDS[token - 1] for token in tokens[0].tolist() if token != PADDING]
     assert words == ["a", "large", "red", "circle"]
     assert tokens[1].eq(PADDING).all()

@@ -35,9 +35,9 @@ def test_more_phones_than_letters_can_say_go_to_the_last():
 
 
 def test_context_decides_what_a_letter_says():
-    assert RULES.speak("chat") == ["CH", "AE", "T"]
-    assert RULES.speak("bat") == ["B", "AE", "T"]  # never seen
-    assert RULES.speak("z") == []
+    assert RULES.predict("chat") == ["CH", "AE", "T"]
+    assert RULES.predict("bat") == ["B", "AE", "T"]  # never seen
+    assert RULES.predict("z") == []
 
 
 def test_window_marks_the_ends_of_a_word():

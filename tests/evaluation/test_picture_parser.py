@@ -66,7 +66,7 @@ def test_orange_is_neither_red_nor_yellow():
     image[:, 1] = torch.where(image[:, 0] > 0, 0.05, image[:, 1])
     (found,) = parse_pictures(image)[0]
     assert found.object == SceneObject("large", UNCLEAR, "circle")
-    assert judge(parse_caption("a large red circle"), [found]).error == "colour"
+    assert score_caption(parse_caption("a large red circle"), [found]).error == "colour"
 
 
 def test_a_cut_shape_is_not_passed_off_as_whole():
@@ -82,7 +82,7 @@ RED, BLUE = SceneObject("small", "red", "ring"), SceneObject("large", "blue", "c
 
 
 def at(thing, x, y):
-    return Found(thing, float(x), float(y))
+    return DetectedObject(thing, float(x), float(y))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def at(thing, x, y):
     ],
 )
 def test_each_error_has_its_name(found, error):
-    verdict = judge(Caption((RED, BLUE), "left of"), found)
+    verdict = score_caption(Caption((RED, BLUE), "left of"), found)
     assert verdict.error == error
     assert verdict.exact == (not error)
 
@@ -116,8 +116,8 @@ def test_each_error_has_its_name(found, error):
 )
 def test_relations_go_by_the_longer_axis(relation, x, y):
     found = [at(RED, 16, 16), at(BLUE, 16 + x, 16 + y)]
-    assert judge(Caption((RED, BLUE), relation), found).exact
-    assert not judge(Caption((BLUE, RED), relation), found).exact
+    assert score_caption(Caption((RED, BLUE), relation), found).exact
+    assert not score_caption(Caption((BLUE, RED), relation), found).exact
 
 
 def test_another_size_is_an_error():

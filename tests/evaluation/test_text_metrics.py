@@ -10,7 +10,6 @@ from attnoise.errors import DataError
 from attnoise.evaluation.text_metrics import (
     bits_per_character,
     compressed_bits_per_character,
-    edit_distance,
     pronunciation_errors,
     unigram_bits_per_character,
 )

@@ -16,7 +16,7 @@ from attnoise.latent import (
     autoencoder_loss,
     fit_latent_scale,
 )
-from attnoise.latent.autoencoder import ResidualPair
+from attnoise.latent.autoencoder import ResidualBlock
 from attnoise.training.checkpoints import load_checkpoint, save_checkpoint
 
 SMALL = {"image_size": 12, "channels": 5, "patch": 3, "widths": (8, 16), "latent_channels": 3}
@@ -85,7 +85,7 @@ def test_depth_adds_a_pair_to_each_stage_of_both_ways():
     def pairs(depth):
         model = build(depth=depth)
         ways = (model.encoder, model.decoder)
-        return [sum(isinstance(part, ResidualPair) for part in way) for way in ways]
+        return [sum(isinstance(part, ResidualBlock) for part in way) for way in ways]
 
     assert pairs(1) == [2, 3]
     assert pairs(4) == [8, 9]

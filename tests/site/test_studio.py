@@ -13,7 +13,7 @@ from attnoise.errors import DataError
 from attnoise.evaluation.picture_parser import parse_pictures
 from attnoise.figures import page_noise
 from attnoise.figures.studio import FACTS, verdict
-from attnoise.together.text_to_image import PATH, SAMPLERS, condition_on_text
+from attnoise.together import SAMPLERS, condition_on_text
 from attnoise.training.checkpoints import load_checkpoint
 
 pytestmark = pytest.mark.in_browser
@@ -66,9 +66,9 @@ def by_torch(text, seed, steps, scale):
     autoencoder, _ = load_checkpoint("shapes-autoencoder")
     denoiser, label = condition_on_text(model, encode_captions([text]), scale)
     start = page_noise(seed, 256).reshape(1, 4, 8, 8)
-    grid = make_timesteps(PATH, steps)
+    grid = make_timesteps(model.path, steps)
     with torch.no_grad():
-        latents = last(SAMPLERS["euler"](denoiser, start, PATH, timesteps=grid, label=label))
+        latents = last(SAMPLERS["euler"](denoiser, start, model.path, timesteps=grid, label=label))
         return latents, autoencoder.decode(latents)
 
 

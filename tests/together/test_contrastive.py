@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from attnoise.data.captions import LENGTH, WORDS, encode_captions, load_captions
+from attnoise.data.captions import MAX_LENGTH, WORDS, encode_captions, load_captions
 from attnoise.errors import ShapeError
 from attnoise.together import ContrastivePair, TextEncoder
 
@@ -22,7 +22,9 @@ class Flat(nn.Module):
 
 def make_pair(d=13):
     torch.manual_seed(0)
-    return ContrastivePair(TextEncoder(1 + len(WORDS), LENGTH, 12, depth=1, heads=3), Flat(d), d)
+    return ContrastivePair(
+        TextEncoder(1 + len(WORDS), MAX_LENGTH, 12, depth=1, heads=3), Flat(d), d
+    )
 
 
 def some(n=7):
@@ -36,7 +38,7 @@ def test_logits_are_scaled_cosines():
     pair, (pictures, tokens) = make_pair(), some()
     logits = pair(pictures, tokens[:3])
     assert logits.shape == (7, 3)
-    a, b = pair.embed_pictures(pictures), pair.embed_captions(tokens[:3])
+    a, b = pair.embed_images(pictures), pair.embed_captions(tokens[:3])
     torch.testing.assert_close(a.norm(dim=1), torch.ones(7))
     torch.testing.assert_close(logits[4, 2], (a[4] @ b[2]) / 0.07)
 
@@ -56,7 +58,7 @@ def test_padding_does_not_count_and_the_factor_is_bounded():
     with torch.no_grad():
         pair.text.words.weight[0] += 3
         pair.text.positions[9] += 3  # only captions of ten words end there
-        pair.log_factor.fill_(50.0)
+        pair.logit_scale.fill_(50.0)
     short = (tokens[:, 9] == 0).nonzero()[:, 0]
     torch.testing.assert_close(pair.embed_captions(tokens)[short], before[short])
     assert pair(pictures, tokens).abs().max() <= 100 + 1e-3

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from attnoise.data.captions import LENGTH, WORDS, encode_captions, load_captions, parse_caption
+from attnoise.data.captions import MAX_LENGTH, WORDS, encode_captions, load_captions, parse_caption
 from attnoise.errors import ConfigError, ShapeError
 from attnoise.latent import Autoencoder, AutoencoderConfig
 from attnoise.together import (
@@ -47,16 +47,16 @@ def test_shipped_size_is_below_two_and_a_half_million():
 
 
 def test_the_config_fits_the_grammar():
-    assert TextToImageConfig().vocabulary == 1 + len(WORDS)
-    assert TextToImageConfig().length == LENGTH
+    assert TextToImageConfig().vocab == 1 + len(WORDS)
+    assert TextToImageConfig().max_length == MAX_LENGTH
 
 
 def test_padding_is_never_read_and_silence_is_a_vector():
     torch.manual_seed(0)
-    encoder = TextEncoder(20, LENGTH, 12, depth=1, heads=3).eval()
+    encoder = TextEncoder(20, MAX_LENGTH, 12, depth=1, heads=3).eval()
     tokens = encode_captions([parse_caption(BLUE), None])
     words, known = encoder(tokens)
-    assert words.shape == (2, LENGTH, 12)
+    assert words.shape == (2, MAX_LENGTH, 12)
     assert known.sum(dim=1).tolist() == [4, 1]
     longer = tokens.clone()
     with torch.no_grad():
@@ -68,7 +68,7 @@ def test_padding_is_never_read_and_silence_is_a_vector():
 
 def test_word_order_matters():
     torch.manual_seed(0)
-    encoder = TextEncoder(20, LENGTH, 12, depth=1, heads=3).eval()
+    encoder = TextEncoder(20, MAX_LENGTH, 12, depth=1, heads=3).eval()
     tokens = encode_captions([parse_caption(RED)])
     swapped = tokens.clone()
     swapped[:, [2, 8]] = tokens[:, [8, 2]]  # red and blue
@@ -151,7 +151,7 @@ def test_maps_say_where_each_word_is_looked_up(model):
         model, torch.randn(2, 4, 8, 8, generator=seeded(7)), torch.tensor([0.2, 0.8]),
         encode_captions([RED, BLUE]),
     )  # fmt: skip
-    assert maps.shape == (2, 2, 2, LENGTH, 4, 4)  # pictures, blocks, heads, words, places
+    assert maps.shape == (2, 2, 2, MAX_LENGTH, 4, 4)  # pictures, blocks, heads, words, places
     torch.testing.assert_close(maps.sum(dim=3), torch.ones(2, 2, 2, 4, 4))
     assert not maps[1, :, :, 4:].any()  # padding
 

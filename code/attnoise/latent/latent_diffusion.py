@@ -30,8 +30,8 @@ class LatentDiffusion(nn.Module):
     """Flow matching between noise and the latents of images; the decoder makes images of samples.
 
     Args:
-        network: Predicts the velocity of latents: a `UNet`, a `DiT`, or
-            anything with their config. It is what is trained.
+        network: Predicts the velocity of latents: a `UNet`, a `DiT`, or anything
+            with their config. It is what is trained.
         autoencoder: Trained and measured before; it is frozen.
 
     Raises:
@@ -88,8 +88,14 @@ class LatentDiffusion(nn.Module):
         """
         with torch.no_grad():
             latents = self.autoencoder.encode(images)
-        options = {"time_sampling": time_sampling, "shift": shift}
-        return flow_loss(self.network, latents, generator, label=label, **options)
+        return flow_loss(
+            self.network,
+            latents,
+            generator,
+            label=label,
+            time_sampling=time_sampling,
+            shift=shift,
+        )
 
     @torch.no_grad()
     def sample(
