@@ -107,9 +107,9 @@ def test_the_longest_caption_fills_the_tokens():
         ("a red large circle", "as size it may have small, large"),
         ("a large circle red", "as colour it may have red"),
         ("large red circle a", "'large red circle a'"),
-        ("a large red", "one thing, or two"),
-        ("a large red circle above", "one thing, or two"),
-        ("a large red circle left a small blue ring", "one thing, or two"),
+        ("a large red", "one object, or two"),
+        ("a large red circle above", "one object, or two"),
+        ("a large red circle left a small blue ring", "one object, or two"),
         ("a large red circle above a small red circle", "differ in colour or shape"),
     ],
 )

@@ -75,8 +75,8 @@ def parse_pictures(images: Float[Tensor, "b 3 32 32"]) -> list[list[DetectedObje
     background = torch.tensor(BACKGROUND)
     paint = torch.tensor([PALETTE[name] for name in COLOURS]) - background  # c 3
     light = (images.float().clamp(-1, 1) + 1) / 2 - background[:, None, None]
-    shares, best = _unmix(light, paint)
-    masks = (shares.gather(1, best[:, None])[:, 0] >= COVERED).numpy()
+    abundances, best = _unmix(light, paint)
+    masks = (abundances.gather(1, best[:, None])[:, 0] >= COVERED).numpy()
 
     owners, colours, corners, patches = [], [], [], []
     for row, mask in enumerate(masks):
@@ -86,12 +86,12 @@ def parse_pictures(images: Float[Tensor, "b 3 32 32"]) -> list[list[DetectedObje
             if int(own.sum()) < LEAST:
                 continue
             votes = best[row][own].bincount(minlength=len(COLOURS))
-            share = shares[row, int(votes.argmax())]
-            weight = share * own
+            abundance = abundances[row, int(votes.argmax())]
+            weight = abundance * own
             hue = (light[row] * weight).sum(dim=(1, 2)) / weight.square().sum()  # least squares
             known = bool((hue - paint[votes.argmax()]).norm() <= COLOUR_LIMIT)
             elsewhere = torch.from_numpy((places > 0) & (places != number))
-            patch, corner = _cut(share.masked_fill(elsewhere, 0), own)
+            patch, corner = _cut(abundance.masked_fill(elsewhere, 0), own)
             owners.append(row)
             colours.append(COLOURS[int(votes.argmax())] if known else UNCLEAR)
             corners.append(corner)
@@ -113,16 +113,16 @@ def _unmix(
     light: Float[Tensor, "b 3 h w"], paint: Float[Tensor, "c 3"]
 ) -> tuple[Float[Tensor, "b c h w"], Int[Tensor, "b h w"]]:
     """Return how much of each colour each pixel would have, and which colour fits it best."""
-    shares = torch.einsum("bkhw,ck->bchw", light, paint / paint.square().sum(1, keepdim=True))
-    shares = shares.clamp(0, 1)
-    mixed = torch.einsum("bchw,ck->bckhw", shares, paint)
-    return shares, (light[:, None] - mixed).square().sum(2).argmin(dim=1)
+    abundances = torch.einsum("bkhw,ck->bchw", light, paint / paint.square().sum(1, keepdim=True))
+    abundances = abundances.clamp(0, 1)
+    mixed = torch.einsum("bchw,ck->bckhw", abundances, paint)
+    return abundances, (light[:, None] - mixed).square().sum(2).argmin(dim=1)
 
 
-def _cut(share: Tensor, own: Tensor) -> tuple[Tensor, tuple[int, int]]:
+def _cut(abundance: Tensor, own: Tensor) -> tuple[Tensor, tuple[int, int]]:
     """Cut a square around an object; return it with where its upper left corner is."""
     y, x = (round(float(axis.float().mean())) for axis in own.nonzero(as_tuple=True))
-    padded = torch.nn.functional.pad(share, [HALF] * 4)
+    padded = torch.nn.functional.pad(abundance, [HALF] * 4)
     return padded[y : y + 2 * HALF + 1, x : x + 2 * HALF + 1], (x - HALF, y - HALF)
 
 
