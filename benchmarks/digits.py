@@ -34,7 +34,8 @@ from attnoise.evaluation.baselines import PerClassGaussian
 from attnoise.evaluation.classifiers import digit_classifier
 from attnoise.evaluation.metrics import frechet_distance, frechet_floor
 from attnoise.together import DIT_PRESETS, DiT, DiTConfig
-from attnoise.training.loop import EMA, draw_batch, learning_rate
+from attnoise.training.ema import EMA
+from attnoise.training.loop import draw_batch, learning_rate
 from attnoise.training.optimizers import make_optimizers
 
 BATCH, SAMPLES, STEPS = 128, 1000, 100

@@ -35,7 +35,8 @@ from attnoise.diffusion import (
 from attnoise.evaluation.baselines import PerClassGaussian
 from attnoise.evaluation.classifiers import mnist_classifier
 from attnoise.evaluation.metrics import frechet_distance, frechet_floor
-from attnoise.training.loop import EMA, draw_batch, learning_rate
+from attnoise.training.ema import EMA
+from attnoise.training.loop import draw_batch, learning_rate
 from attnoise.training.optimizers import make_optimizers
 
 from .rivals import rivals

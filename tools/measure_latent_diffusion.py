@@ -35,8 +35,9 @@ from attnoise.evaluation.metrics import wilson_interval
 from attnoise.evaluation.picture_parser import score_captions
 from attnoise.together import DiT, DiTConfig
 from attnoise.training.checkpoints import FOLDER, load_checkpoint
+from attnoise.training.ema import EMA
 from attnoise.training.files import write_atomically
-from attnoise.training.loop import EMA, train
+from attnoise.training.loop import train
 
 PATH, BATCH, SAMPLES, STEPS = LinearPath(), 32, 344, 16
 SPACES = {  # what the network sees: side, channels, patch

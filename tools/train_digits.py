@@ -34,7 +34,8 @@ from attnoise.evaluation.metrics import (
 )
 from attnoise.together import DIT_PRESETS, DiT, DiTConfig
 from attnoise.training.checkpoints import FOLDER, save_checkpoint
-from attnoise.training.loop import EMA, draw_batch, train
+from attnoise.training.ema import EMA
+from attnoise.training.loop import draw_batch, train
 
 CONFIG = DiTConfig(**DIT_PRESETS["digits"])
 RECIPE = {"target": "x0", "weighting": "min_snr"}

@@ -32,7 +32,8 @@ from attnoise.evaluation.classifiers import digit_classifier
 from attnoise.evaluation.metrics import frechet_distance, frechet_floor
 from attnoise.together import DIT_PRESETS, DiT, DiTConfig
 from attnoise.training.checkpoints import FOLDER, save_checkpoint
-from attnoise.training.loop import EMA, draw_batch
+from attnoise.training.ema import EMA
+from attnoise.training.loop import draw_batch
 from training import run
 
 CONFIG = DiTConfig(**DIT_PRESETS["digits"])

@@ -39,7 +39,8 @@ from attnoise.evaluation.metrics import (
     two_sample_test,
 )
 from attnoise.training.checkpoints import FOLDER, save_checkpoint
-from attnoise.training.loop import EMA, draw_batch
+from attnoise.training.ema import EMA
+from attnoise.training.loop import draw_batch
 from training import run
 
 CONFIG = UNetConfig(widths=(32, 64), depth=3, null_class=True)

@@ -12,7 +12,7 @@ from attnoise.diffusion import last, make_timesteps
 from attnoise.errors import DataError
 from attnoise.evaluation.picture_parser import parse_pictures
 from attnoise.figures import page_noise
-from attnoise.figures.studio import FACTS, verdict
+from attnoise.figures.studio import FACTS, describe_score
 from attnoise.together import SAMPLERS, condition_on_text
 from attnoise.training.checkpoints import load_checkpoint
 
@@ -108,7 +108,7 @@ def test_a_caption_is_painted_as_torch_paints_it(open_page, text, seed, steps, s
         torch.tensor(found["latents"]), latents.flatten(), atol=1e-3, rtol=1e-3
     )
     torch.testing.assert_close(torch.tensor(found["image"]), image.flatten(), atol=1e-3, rtol=1e-3)
-    assert found["sentence"] == verdict(parse_caption(text), parse_pictures(image)[0])
+    assert found["sentence"] == describe_score(parse_caption(text), parse_pictures(image)[0])
     assert found["sentence"] in studio_of(page).locator("output").inner_text()
     assert studio_of(page).locator(".pan-studio-strip canvas").count() == steps
     assert studio_of(page).locator(".pan-studio-maps figure").count() == len(text.split())
@@ -157,7 +157,7 @@ def test_a_bad_caption_is_refused_in_the_same_words_as_in_python(open_page, text
 
 def test_the_pages_grammar_is_pythons(open_page):
     page = open_page(PAGE)
-    told = """value.map((text) => { try { return shapes.sayCaption(shapes.parseCaption(facts, text)); }
+    told = """value.map((text) => { try { return shapes.captionText(shapes.parseCaption(facts, text)); }
         catch (error) { return error.message; } })"""
     facts = json.dumps(FACTS)
     good = [str(caption) for caption in all_captions()[::97]] + ["A Large RED circle."]

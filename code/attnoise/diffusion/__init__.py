@@ -24,7 +24,7 @@ from .more_schedules import make_schedule, shift_schedule, sigmoid_schedule, zer
 from .networks import PointDenoiser, time_features
 from .numerics import append_dims, check_samples, noise_like
 from .ode import euler_sample, heun_sample, invert
-from .paths import LinearPath, Path
+from .paths import LinearPath, Path, TrigPath
 from .preconditioning import PreconditionedDenoiser, edm_loss
 from .process import add_noise, forward_step, posterior
 from .samplers import Step, ddpm_sample, last
@@ -50,6 +50,7 @@ __all__ = [
     "PreconditionedDenoiser",
     "Schedule",
     "Step",
+    "TrigPath",
     "UNet",
     "UNetConfig",
     "add_noise",

@@ -1,5 +1,6 @@
 """The path from data to noise, as every sampler sees it: alpha and sigma at each time."""
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -88,3 +89,29 @@ class LinearPath:
     def time_of(self, ratio: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
         """Return the time at which sigma / alpha is so large."""
         return 1 - 1 / (1 + ratio.to(float_dtype(ratio.device)))
+
+
+class TrigPath:
+    """The path along a quarter of a circle, from data at t = 0 to noise at t = pi / 2.
+
+    x_t = cos(t) x0 + sin(t) eps
+
+    Source: Salimans & Ho 2022, appendix D, where t is called phi, arXiv:2202.00512; Lu & Song 2024,
+        section 3.1, arXiv:2410.11081, as TrigFlow.
+    """
+
+    T = math.pi / 2
+
+    def levels(self, t: Num[Tensor, "*b"]) -> tuple[Float[Tensor, "*b"], Float[Tensor, "*b"]]:
+        """Return alpha = cos t, exactly 0 at T, and sigma = sin t, float64 where the device has it.
+
+        Raises:
+            ConfigError: t lies outside [0, pi / 2].
+        """
+        check_range(t, self.T)
+        t = t.to(float_dtype(t.device))
+        return (self.T - t).sin(), t.sin()
+
+    def time_of(self, ratio: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
+        """Return the time at which sigma / alpha is so large."""
+        return ratio.to(float_dtype(ratio.device)).atan()
