@@ -1,5 +1,7 @@
 """Latent diffusion: any denoiser in any latent; the autoencoder stays as it is."""
 
+import copy
+import pickle
 from functools import partial
 
 import pytest
@@ -13,7 +15,7 @@ from attnoise.diffusion import (
     flow_loss,
     heun_sample,
 )
-from attnoise.errors import ConfigError, ShapeError
+from attnoise.errors import ConfigError, DataError, ShapeError
 from attnoise.latent import Autoencoder, AutoencoderConfig, LatentDiffusion, fit_latent_scale
 from attnoise.latent.latent_diffusion import EULER
 from attnoise.together import DiT, DiTConfig
@@ -144,3 +146,44 @@ def test_labels_that_do_not_fit_are_named(autoencoder):
 def test_other_latents_are_refused(autoencoder):
     with pytest.raises(ShapeError, match="takes 4 channels of side 8, but the autoencoder's"):
         LatentDiffusion(DiT(DiTConfig(d=16, depth=1, heads=2)), autoencoder)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_samples_where_the_network_is(name, autoencoder):
+    model = LatentDiffusion(NETWORKS[name](), autoencoder).to("meta")
+    images = model.sample(3, seeded(), steps=2, label=torch.tensor([0, 1, 1]), guidance_scale=2.0)
+    assert images.device.type == "meta"
+    assert images.shape == (3, 1, 16, 16)
+    loss = model.loss(pictures().to("meta"), seeded(), label=torch.zeros(5).long().to("meta"))
+    assert loss.device.type == "meta"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_lands_near_single(autoencoder, dtype):
+    torch.manual_seed(1)
+    model = LatentDiffusion(NETWORKS["DiT"](), autoencoder)
+    torch.nn.init.normal_(model.network.write.weight, std=0.1, generator=seeded(2))
+    label = torch.tensor([0, 1, 1])
+    whole = model.sample(3, seeded(3), steps=5, label=label)
+    half = copy.deepcopy(model).to(dtype).sample(3, seeded(3), steps=5, label=label)
+    assert half.dtype == dtype
+    assert (half.float() - whole).square().mean() < 0.01 * whole.square().mean()
+
+
+def test_can_be_copied_and_keeps_no_graph(autoencoder):
+    model = LatentDiffusion(NETWORKS["DiT"](), autoencoder)
+    label = torch.tensor([0, 1])
+    drawn = model.sample(2, seeded(), steps=1, label=label)
+    assert not drawn.requires_grad
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(other.sample(2, seeded(), steps=1, label=label), drawn)
+
+
+@pytest.mark.bad_input
+def test_no_sample_is_no_number(autoencoder):
+    model = LatentDiffusion(NETWORKS["DiT"](), autoencoder)
+    for n in (0, -1, 1.5):
+        with pytest.raises(ConfigError, match="n must be a whole number of at least 1"):
+            model.sample(n, seeded())
+    with pytest.raises(DataError, match="images must have pixels in"):
+        model.loss(255 * pictures().abs(), seeded(), label=torch.zeros(5).long())

@@ -1,13 +1,15 @@
 """Captions and pictures in one space: the loss by hand, what chance gives, and that it learns."""
 
+import copy
 import math
+import pickle
 
 import pytest
 import torch
 from torch import nn
 
 from attnoise.data.captions import MAX_LENGTH, WORDS, encode_captions, load_captions
-from attnoise.errors import ShapeError
+from attnoise.errors import ConfigError, ShapeError
 from attnoise.together import ContrastivePair, TextEncoder
 
 
@@ -79,5 +81,30 @@ def test_training_brings_pairs_together():
 @pytest.mark.bad_input
 def test_pairs_are_asked_for():
     pair, (pictures, tokens) = make_pair(), some()
-    with pytest.raises(ShapeError, match="there are 7 pictures and 3 captions"):
+    with pytest.raises(ShapeError, match="there are 7 images and 3 captions"):
         pair.loss(pictures, tokens[:3])
+    with pytest.raises(ShapeError, match="at least one, but there are 0 images"):
+        pair.loss(pictures[:0], tokens[:0])
+    with pytest.raises(ConfigError, match="d must be a whole number"):
+        ContrastivePair(pair.text, Flat(13), 0)
+
+
+def test_the_loss_of_equal_embeddings_is_chance():
+    pair, (pictures, tokens) = make_pair(), some()
+    same = pair.loss(pictures[:1].expand(7, -1, -1, -1), tokens[:1].expand(7, -1))
+    assert same.item() == pytest.approx(math.log(7), abs=1e-4)
+
+
+def test_the_largest_scale_is_a_hundred():
+    pair, (pictures, tokens) = make_pair(), some()
+    with torch.no_grad():
+        pair.logit_scale.fill_(9.0)
+    cosine = pair.embed_images(pictures) @ pair.embed_captions(tokens).T
+    torch.testing.assert_close(pair(pictures, tokens), 100 * cosine)
+
+
+def test_runs_on_another_device_and_can_be_copied():
+    pair, (pictures, tokens) = make_pair(), some()
+    other = pickle.loads(pickle.dumps(copy.deepcopy(pair)))
+    assert torch.equal(other(pictures, tokens), pair(pictures, tokens))
+    assert pair.to("meta").loss(pictures.to("meta"), tokens.to("meta")).device.type == "meta"
