@@ -26,7 +26,7 @@ from attnoise.errors import ConfigError, DataError
 def test_the_grammar_makes_as_many_captions_as_counted_by_hand():
     captions = all_captions()
     assert len(WORDS) == len(set(WORDS)) == 19
-    # 60 things; a second thing may be any but the two of the same colour and shape
+    # 60 objects; a second one may be any but the two of the same colour and shape
     assert Counter(len(c.objects) for c in captions) == {1: 60, 2: 60 * 58 * 4}
     assert len(set(map(str, captions))) == 13_980
 
@@ -45,8 +45,8 @@ def test_the_splits_share_out_all_captions():
 
 
 def test_no_withheld_pair_is_in_training_but_every_word_is():
-    things = [thing for caption in load_captions("train") for thing in caption.objects]
-    pairs = {(thing.colour, thing.shape) for thing in things}
+    objects = [each for caption in load_captions("train") for each in caption.objects]
+    pairs = {(each.colour, each.shape) for each in objects}
     assert not pairs & WITHHELD
     assert pairs == set(product(COLOURS, SHAPES)) - WITHHELD
     assert {word for c in load_captions("train") for word in str(c).split()} == set(WORDS)
