@@ -32,7 +32,7 @@ from attnoise.diffusion import (
     make_timesteps,
 )
 from attnoise.evaluation.metrics import wilson_interval
-from attnoise.evaluation.picture_parser import judge_pictures
+from attnoise.evaluation.picture_parser import score_captions
 from attnoise.together import DiT, DiTConfig
 from attnoise.training.checkpoints import FOLDER, load_checkpoint
 from attnoise.training.ema import EMA
@@ -50,7 +50,7 @@ RUNS = {  # steps at which pictures are drawn
     "pixels x0": (500, 1000, 1500, 2000, 3000),
     "pixels u longer": (2000, 4000, 6000, 8000),
 }
-CAPTIONS = [caption for caption in load_captions("train") if len(caption.things) == 1]
+CAPTIONS = [caption for caption in load_captions("train") if len(caption.objects) == 1]
 
 
 def network(space: str) -> DiT:
@@ -134,7 +134,7 @@ def measure(run: str, seed: int, data: dict, autoencoder) -> list[dict]:
             )
             drawn = last(walk)
             images = autoencoder.decode(drawn) if space == "latent" else data["unscale"](drawn)
-        right = sum(verdict.exact for verdict in judge_pictures(asked, images))
+        right = sum(verdict.exact for verdict in score_captions(asked, images))
         share = [round(x, 4) for x in wilson_interval(right, SAMPLES)]
         found.append({"step": record.step, "exact": share, "loss": round(record.loss, 4)})
         seconds = time.process_time() - start
@@ -173,7 +173,7 @@ def main() -> None:
                 write_atomically({options.memory: json.dumps(known).encode()})
     unseen = draw_captions(CAPTIONS * 8, torch.Generator().manual_seed(1))
     with torch.no_grad():
-        floor = sum(v.exact for v in judge_pictures(CAPTIONS * 8, autoencoder(unseen)))
+        floor = sum(v.exact for v in score_captions(CAPTIONS * 8, autoencoder(unseen)))
     result = {
         "task": "exact pictures of one thing against operations, in latents and in pixels",
         "autoencoder_sha256": about["sha256"],

@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from attnoise.data import LETTERS, PHONES, load_pronunciations
 from attnoise.data.pronunciation import SHA256
-from attnoise.evaluation.letter_rules import LetterRules
+from attnoise.evaluation.grapheme_to_phoneme import GraphemeToPhonemeRules
 from attnoise.evaluation.text_metrics import pronunciation_errors
 from attnoise.training.checkpoints import FOLDER, save_checkpoint
 from attnoise.training.ema import EMA
@@ -94,27 +94,27 @@ def score(model: EncoderDecoder, entries, beams: int = 1) -> dict:
     spoken = speak(model, [e.word for e in entries], beams)
     errors = pronunciation_errors(spoken, [e.pronunciations for e in entries])
     return {
-        "phoneme_error_rate": round(errors.phones, 4),
-        "word_error_rate": [round(x, 4) for x in errors.words],
+        "phoneme_error_rate": round(errors.phone_error_rate, 4),
+        "word_error_rate": [round(x, 4) for x in errors.word_error_rate],
     }
 
 
 def yardsticks(held_out) -> dict:
     """Return the error rates of counted rules, and of the floor: each letter by itself."""
     known = load_pronunciations("train")
-    rules = LetterRules([e.word for e in known], [e.pronunciations[0] for e in known])
+    rules = GraphemeToPhonemeRules([e.word for e in known], [e.pronunciations[0] for e in known])
 
     def alone(word):
         return [phone for c in word for phone in rules.rules.get(((0, 0), "", c, ""), ())]
 
     found = {}
-    for name, say in (("baseline_counted_rules", rules.speak), ("floor_letter_by_letter", alone)):
+    for name, say in (("baseline_counted_rules", rules.predict), ("floor_letter_by_letter", alone)):
         errors = pronunciation_errors(
             [say(e.word) for e in held_out], [e.pronunciations for e in held_out]
         )
         found[name] = {
-            "phoneme_error_rate": round(errors.phones, 4),
-            "word_error_rate": [round(x, 4) for x in errors.words],
+            "phoneme_error_rate": round(errors.phone_error_rate, 4),
+            "word_error_rate": [round(x, 4) for x in errors.word_error_rate],
         }
     return found
 

@@ -16,8 +16,8 @@ import torch
 from attnoise.data import captions as grammar
 from attnoise.data import draw_captions, load_captions, shapes
 from attnoise.evaluation.metrics import wilson_interval
-from attnoise.evaluation.picture_parser import judge_pictures
-from attnoise.latent import Autoencoder, AutoencoderConfig, autoencoder_loss, measure_latents
+from attnoise.evaluation.picture_parser import score_captions
+from attnoise.latent import Autoencoder, AutoencoderConfig, autoencoder_loss, fit_latent_scale
 from attnoise.training.checkpoints import FOLDER, save_checkpoint
 from attnoise.training.ema import EMA
 from training import run
@@ -35,7 +35,7 @@ def drawn(captions, n: int, generator: torch.Generator):
 
 
 def score(chosen, before, after) -> dict:
-    exact = sum(verdict.exact for verdict in judge_pictures(chosen, after))
+    exact = sum(verdict.exact for verdict in score_captions(chosen, after))
     return {
         "exact": [round(x, 4) for x in wilson_interval(exact, len(chosen))],
         "mean_squared_error": round(float((after - before).square().mean()), 6),
@@ -78,7 +78,7 @@ def main() -> None:
     )  # fmt: skip
     model = ema.model.eval()
     _, images = drawn(train, 4000, generator)
-    measure_latents(model, images)
+    fit_latent_scale(model, images)
     model = model.half().float()
     numbers = CONFIG.latent_channels * CONFIG.latent_size**2
     linear = principal_components(images, numbers)

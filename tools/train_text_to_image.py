@@ -21,7 +21,7 @@ import torch
 from attnoise.data import captions as grammar
 from attnoise.data import draw_captions, encode_captions, load_captions, shapes
 from attnoise.evaluation.metrics import wilson_interval
-from attnoise.evaluation.picture_parser import judge_pictures
+from attnoise.evaluation.picture_parser import score_captions
 from attnoise.together import TextToImage, TextToImageConfig, sample
 from attnoise.training.checkpoints import FOLDER, load_checkpoint, save_checkpoint
 from attnoise.training.ema import EMA
@@ -52,7 +52,7 @@ def judged(model, autoencoder, captions, seed: int, **options) -> list:
         chunk = list(captions[start : start + 200])
         tokens = encode_captions(chunk)
         images = sample(model, autoencoder, tokens, generator, steps=STEPS, **options)
-        verdicts += judge_pictures(chunk, images)
+        verdicts += score_captions(chunk, images)
     return verdicts
 
 
@@ -128,7 +128,9 @@ def main() -> None:
     chosen_by = {}
     for name, scale in CHOICES:
         start = time.process_time()
-        verdicts = judged(network, autoencoder, some("train", 400, 6), 7, sampler=name, scale=scale)
+        verdicts = judged(
+            network, autoencoder, some("train", 400, 6), 7, sampler=name, guidance_scale=scale
+        )
         used = round(time.process_time() - start)
         chosen_by[f"{name}, scale {scale:g}"] = sum(v.exact for v in verdicts)
         print(name, scale, sum(v.exact for v in verdicts), f"{used} s", file=sys.stderr)
@@ -136,10 +138,16 @@ def main() -> None:
     name, scale = CHOICES[list(chosen_by).index(best)]
     shifts, many = {}, some("train", 3000, 6)
     for shift in SHIFTS:
-        verdicts = judged(network, autoencoder, many, 7, sampler=name, scale=scale, shift=shift)
+        verdicts = judged(
+            network, autoencoder, many, 7, sampler=name, guidance_scale=scale, shift=shift
+        )
         shifts[shift] = sum(v.exact for v in verdicts)
         print("shift", shift, shifts[shift], file=sys.stderr)
-    chosen = {"sampler": name, "scale": scale, "shift": max(shifts, key=lambda s: shifts[s])}
+    chosen = {
+        "sampler": name,
+        "guidance_scale": scale,
+        "shift": max(shifts, key=lambda s: shifts[s]),
+    }
     sources = "".join(Path(m.__file__).read_text() for m in (grammar, shapes))
     card = {
         "task": "paint a caption of one or two coloured shapes, in the latents of an autoencoder",
@@ -180,7 +188,7 @@ def shuffled(model, autoencoder, options: dict) -> float:
     generator = torch.Generator().manual_seed(8)
     tokens = encode_captions(captions)
     images = sample(model, autoencoder, tokens, generator, steps=STEPS, **options)
-    verdicts = judge_pictures(captions[1:] + captions[:1], images)
+    verdicts = score_captions(captions[1:] + captions[:1], images)
     return sum(verdict.exact for verdict in verdicts) / len(verdicts)
 
 

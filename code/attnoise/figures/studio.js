@@ -21,8 +21,8 @@ const load = () => (loading ??= (async () => {
 
 const describeScore = (shapes, caption, found) => {
   if (!found.length) return "the parser finds nothing.";
-  const error = shapes.judge(caption, found);
-  return `the parser reads ${found.map(shapes.sayThing).join(", ")}: ${error ? `wrong ${error}.` : "exactly as asked."}`;
+  const error = shapes.scoreCaption(caption, found);
+  return `the parser reads ${found.map(shapes.objectText).join(", ")}: ${error ? `wrong ${error}.` : "exactly as asked."}`;
 };
 
 // Sample from noise to a picture with Euler's method, and show each prediction x0_hat.
@@ -52,7 +52,7 @@ const paintCaption = async ({ text, chosenSeed, steps, guidance }) => {
     const shape = [1, channels, latentSide, latentSide];
     let x = shapes.pageNoise(chosenSeed, channels * latentSide ** 2);
     const tokens = new ort.Tensor("int64", BigInt64Array.from(shapes.encodeCaption(facts, caption), BigInt), [1, facts.max_length]);
-    own = { text, frames: [], sentences: [], maps: [], steps, words: shapes.sayCaption(caption).split(" ") };
+    own = { text, frames: [], sentences: [], maps: [], steps, words: shapes.captionText(caption).split(" ") };
     const times = evenTimes(1, steps);
     for (let k = 0; k < steps; k += 1) {
       const [t, s] = [times[k], times[k + 1]];
