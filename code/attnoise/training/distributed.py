@@ -97,7 +97,7 @@ class Step:
         return [torch.Generator(generator.device).manual_seed(seed) for seed in mine]
 
     def backward(self, generator: torch.Generator) -> Float[Tensor, ""]:
-        """Compute the gradient of the mean loss, and return that loss, the same in all processes."""
+        """Compute the gradient of the mean loss; return that loss, the same in all processes."""
         generators = self.generators(generator)
         total = 0.0
         for i, own in enumerate(generators):
