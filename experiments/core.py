@@ -145,9 +145,17 @@ class Experiment:
         """Return the CPU-seconds of all that is remembered."""
         return sum(used for _, used in self.known.values())
 
-    def write(self, card: dict[str, Any], model: nn.Module | None = None) -> None:
-        """Write the card and, where there is a model, its weights in half precision."""
-        path = self.options.out / self.name
+    def write(
+        self, card: dict[str, Any], model: nn.Module | None = None, name: str | None = None
+    ) -> None:
+        """Write the card and, where there is a model, its weights in half precision.
+
+        Args:
+            card: From `make_card`.
+            model: What was trained, if anything.
+            name: Of the files, where an experiment writes more than one card.
+        """
+        path = self.options.out / (name or self.name)
         if join_processes()[0] > 0:
             return
         if model is None:

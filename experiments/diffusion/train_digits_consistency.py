@@ -152,8 +152,7 @@ def main(options: Options) -> None:
         result=measure(denoise(teacher), "trajectory", STEPS, options),
         sampler=f"DPM-Solver++(2M), {STEPS} even steps",
     )
-    by_teacher = core.Experiment("digits-edm", options)
-    by_teacher.write(card, teacher)
+    experiment.write(card, teacher, "digits-edm")
     network = slow.model.half().float()
     card = make_card(
         experiment,

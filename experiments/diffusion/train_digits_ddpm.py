@@ -93,8 +93,8 @@ def main(options: Options) -> None:
             "nearest_training_distance_unseen": rounded(
                 memorisation_alarm(samples, digits.images, unseen.images).unseen, 3
             ),
-            "class_agreement_unseen": rounded(digit_classifier().agreement(*unseen)),
         },
+        ceiling={"class_agreement_unseen": rounded(digit_classifier().agreement(*unseen))},
         schedule={"name": schedule.name, "T": schedule.T},
         **RECIPE,
         sampler=f"ancestral, {options.calls} network calls, x0_hat clipped to [-1, 1], "

@@ -115,8 +115,8 @@ def main(options: Options) -> None:
         trained=trained,
         result=evaluate(samples, labels, options.seed),
         baseline={"per_class_gaussian": evaluate(gaussian, labels, options.seed)},
-        floor={
-            **shared.floors(options.samples),
+        floor=shared.floors(options.samples),
+        ceiling={
             "class_agreement_unseen": rounded(classifier.agreement(*unseen)),
             "precision_recall_of_training_digits": rounded(
                 precision_recall(real, features[pick]), 3

@@ -160,8 +160,8 @@ def main(options: Options) -> None:
             f"FD-{classifier.feature_name}": rounded(
                 frechet_floor(features, real, count, seed=0), 3
             ),
-            "class_agreement_unseen": rounded(classifier.agreement(*unseen)),
         },
+        ceiling={"class_agreement_unseen": rounded(classifier.agreement(*unseen))},
         schedule={"name": "cosine", "T": 1000, "shift": SHIFT},
         target="x0",
         weighting="min_snr",

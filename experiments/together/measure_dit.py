@@ -1,8 +1,8 @@
 """Measure diffusion transformers: ways of conditioning, sizes, and a U-Net, on latents of shapes.
 
 Latents of pictures of one object, their caption as a class; flow matching; the same steps, batches
-and noise for all. The loss is that on two fixed sets of new pictures with fixed times and noise: the
-rate of each kind of network is chosen on the first with one seed, and the second is reported.
+and noise for all. The loss is that on two fixed sets of new pictures with fixed times and noise:
+the rate of each kind of network is chosen on the first with one seed, and the second is reported.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """Train the shipped ViT on MNIST-5k and write its card.
 
 First a masked autoencoder fills in hidden patches of all training images, without their labels;
-then its encoder learns the labels. What the card's table says was trained here, too, with 100, 1,000 and
-4,000 labels: ViT with and without that first step, with a class token, or with positions that begin
+then its encoder learns the labels. What the card's table says was trained here, too, with 100,
+1,000 and 4,000 labels: ViT with and without that first step, with a class token, or with positions that begin
 louder; a small convolutional network, nearest neighbours and a linear model. Rates and the like are
 chosen on 500 training images; the test images are looked at by what has been chosen alone. Only the
 start of the loud positions, 0.3, came from a short trial that was read on the test images, and the
@@ -52,7 +52,7 @@ class Options(core.Options):
         masked_steps: Of training without labels.
         steps: Of training with labels.
         lr: Peak of the learning rate.
-        images: Most training and test images that are used; all without it.
+        thin: Of the training and test images every so manieth is used.
         row_steps: Most steps of training of each row of the table.
         row_draws: Most draws of labels of each row of the table.
     """
@@ -60,7 +60,7 @@ class Options(core.Options):
     masked_steps: int = 1500
     steps: int = 2000
     lr: float = 6e-3
-    images: int | None = None
+    thin: int = 1
     row_steps: int = 600
     row_draws: int = 10
 
@@ -192,7 +192,7 @@ def main(options: Options) -> None:
     """Train without labels, fill the table, train with labels, and write weights and card."""
     experiment = core.Experiment("vit-mnist", options)
     data, tested = (
-        tuple(part[: options.images] for part in load_mnist(split)) for split in ("train", "test")
+        tuple(part[:: options.thin] for part in load_mnist(split)) for split in ("train", "test")
     )
     autoencoder = seeded(lambda: MaskedAutoencoder(ViT(CONFIG)), options.seed)
     generator = experiment.generator()
