@@ -3,9 +3,9 @@
 Latents of pictures of the training captions are computed once, several pictures per caption, and
 the model learns to flow from noise to them, conditioned on the caption: first at a rate that falls
 to a tenth, then, for `--finish` more steps, from that tenth to a hundredth. Guidance scale and
-sampler are chosen on training captions, and then the shift of its times. The card holds, for captions never
-seen and for withheld pairs of colour and shape, the rate of pictures that the parser reads as
-exactly what was asked for.
+sampler are chosen on training captions, and then the shift of its times. The card holds, for
+captions never seen and for withheld pairs of colour and shape, the rate of pictures that the parser
+reads as exactly what was asked for.
 """
 
 from collections import Counter

@@ -2,8 +2,9 @@
 
 First a masked autoencoder fills in hidden patches of all training images, without their labels;
 then its encoder learns the labels. What the card's table says was trained here, too, with 100,
-1,000 and 4,000 labels: ViT with and without that first step, with a class token, or with positions that begin
-louder; a small convolutional network, nearest neighbours and a linear model. Rates and the like are
+1,000 and 4,000 labels: ViT with and without that first step, with a class token, or with positions
+that begin louder; a small convolutional network, nearest neighbours and a linear model. Rates and
+the like are
 chosen on 500 training images; the test images are looked at by what has been chosen alone. Only the
 start of the loud positions, 0.3, came from a short trial that was read on the test images, and the
 draws of 100 labels were raised from five to ten after a look.
