@@ -6,7 +6,6 @@ from typing import Any
 import torch
 
 from attnoise.data import load_digits
-from attnoise.diffusion import DenoisingTransformerConfig
 from attnoise.evaluation.baselines import PerClassGaussian
 from attnoise.evaluation.classifiers import digit_classifier
 from attnoise.evaluation.metrics import (
@@ -16,9 +15,10 @@ from attnoise.evaluation.metrics import (
     precision_recall,
     two_sample_test,
 )
+from attnoise.together import DIT_PRESETS, DiTConfig
 from experiments.core import rounded
 
-CONFIG = DenoisingTransformerConfig(d=64, depth=3, heads=4, patch=2)
+CONFIG = DiTConfig(**DIT_PRESETS["digits"])
 RECIPE: dict[str, Any] = {"target": "x0", "weighting": "min_snr"}
 BATCH = 128
 

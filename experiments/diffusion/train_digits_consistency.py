@@ -13,7 +13,6 @@ import torch
 
 from attnoise.data import load_digits
 from attnoise.diffusion import (
-    DenoisingTransformer,
     PreconditionedDenoiser,
     consistency_loss,
     consistency_sample,
@@ -21,9 +20,10 @@ from attnoise.diffusion import (
     dpm_solver_sample,
     edm_loss,
     last,
-    time_grid,
+    make_timesteps,
 )
 from attnoise.evaluation.classifiers import digit_classifier
+from attnoise.together import DiT
 from attnoise.training.ema import EMA
 from attnoise.training.loop import draw_batch
 from experiments import core
@@ -71,7 +71,7 @@ def sample(denoiser, name: str, seed: int, count: int) -> torch.Tensor:
     noise = torch.randn(count, 1, 8, 8, generator=generator)
     label = torch.arange(count) % CONFIG.classes
     if name == "trajectory":
-        grid = time_grid(SCHEDULE, STEPS)
+        grid = make_timesteps(SCHEDULE, STEPS)
         steps = dpm_solver_sample(denoiser, noise, SCHEDULE, timesteps=grid, label=label)
     else:
         grid = GRIDS[name]
@@ -97,7 +97,7 @@ def main(options: Options) -> None:
     experiment = core.Experiment("digits-consistency", options)
     digits, generator = load_digits("train"), experiment.generator()
     size = float(digits.images.square().mean().sqrt())  # of a pixel, about 0 as the noise is
-    model = seeded(lambda: DenoisingTransformer(CONFIG), options.seed)
+    model = seeded(lambda: DiT(CONFIG), options.seed)
 
     def denoise(network):
         return PreconditionedDenoiser(network, SCHEDULE, sigma_data=size)
@@ -114,13 +114,13 @@ def main(options: Options) -> None:
     teacher = ema.model.half().float()
 
     student = copy.deepcopy(teacher).requires_grad_()
-    slow, grid = EMA(student, decay=0.99), time_grid(SCHEDULE, STEPS)
+    slow, grid = EMA(student, decay=0.99), make_timesteps(SCHEDULE, STEPS)
 
     def distil(network, generator):
         images, labels = draw_batch(tuple(digits), BATCH, generator)
         return consistency_loss(
-            denoise(network), denoise(slow.model), denoise(teacher), images, SCHEDULE, grid,
-            generator, label=labels,
+            denoise(network), denoise(slow.model), denoise(teacher), images, SCHEDULE,
+            generator, timesteps=grid, label=labels,
         )  # fmt: skip
 
     trained = experiment.run(

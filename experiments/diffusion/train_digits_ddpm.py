@@ -10,16 +10,16 @@ import torch
 
 from attnoise.data import load_digits
 from attnoise.diffusion import (
-    DenoisingTransformer,
     NetworkDenoiser,
     cosine_schedule,
     ddpm_sample,
     last,
+    make_timesteps,
     simple_loss,
-    spaced_timesteps,
 )
 from attnoise.evaluation.classifiers import digit_classifier
 from attnoise.evaluation.metrics import memorisation_alarm
+from attnoise.together import DiT
 from attnoise.training.ema import EMA
 from attnoise.training.loop import draw_batch
 from experiments import core
@@ -56,7 +56,7 @@ def main(options: Options) -> None:
     """Train, sample, evaluate, and write weights and card."""
     experiment = core.Experiment("digits-ddpm", options)
     digits, schedule = load_digits("train"), cosine_schedule(1000)
-    model = seeded(lambda: DenoisingTransformer(CONFIG), options.seed)
+    model = seeded(lambda: DiT(CONFIG), options.seed)
     ema = EMA(model, decay=0.999)
 
     def loss(model, generator):
@@ -71,7 +71,7 @@ def main(options: Options) -> None:
     generator, network = experiment.generator(1), ema.model.half().float()
     denoiser = NetworkDenoiser(network, schedule, RECIPE["target"], clip=1.0)
     noise = torch.randn(options.samples, 1, 8, 8, generator=generator)
-    timesteps = spaced_timesteps(schedule.T, options.calls)
+    timesteps = make_timesteps(schedule, options.calls, "trailing")
     samples = last(
         ddpm_sample(denoiser, noise, schedule, generator, timesteps=timesteps, label=labels)
     )

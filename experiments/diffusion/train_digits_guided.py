@@ -11,18 +11,18 @@ import torch
 
 from attnoise.data import load_digits
 from attnoise.diffusion import (
-    DenoisingTransformer,
     GuidedDenoiser,
     NetworkDenoiser,
     cosine_schedule,
     ddim_sample,
     drop_labels,
     last,
+    make_timesteps,
     simple_loss,
-    time_grid,
 )
 from attnoise.evaluation.classifiers import digit_classifier
 from attnoise.evaluation.metrics import frechet_distance, precision_recall
+from attnoise.together import DiT
 from attnoise.training.ema import EMA
 from attnoise.training.loop import draw_batch
 from experiments import core
@@ -65,7 +65,7 @@ def guided_digits(model, count: int, scale: float, interval, seed: int) -> torch
     denoiser = NetworkDenoiser(model, schedule, RECIPE["target"])
     guided = GuidedDenoiser(denoiser, scale, null_label=CONFIG.classes, interval=interval, clip=1.0)
     noise = torch.randn(count, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
-    times = time_grid(schedule, STEPS)
+    times = make_timesteps(schedule, STEPS)
     return last(ddim_sample(guided, noise, schedule, timesteps=times, label=labels))
 
 
@@ -86,7 +86,7 @@ def main(options: Options) -> None:
     """Train, measure every scale, and write weights and card."""
     experiment = core.Experiment("digits-guided", options)
     digits, schedule = load_digits("train"), cosine_schedule(1000)
-    model = seeded(lambda: DenoisingTransformer(CONFIG), options.seed)
+    model = seeded(lambda: DiT(CONFIG), options.seed)
     ema, generator = EMA(model, decay=0.999), experiment.generator()
 
     def loss(model, generator):

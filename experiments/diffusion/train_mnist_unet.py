@@ -20,9 +20,9 @@ from attnoise.diffusion import (
     ddpm_sample,
     drop_labels,
     last,
+    make_timesteps,
     shift_schedule,
     simple_loss,
-    spaced_timesteps,
 )
 from attnoise.evaluation.baselines import PerClassGaussian, class_means
 from attnoise.evaluation.classifiers import mnist_classifier
@@ -75,7 +75,7 @@ def draw(model, steps: int, scale: float, seed: int, count: int) -> torch.Tensor
         if scale == 1
         else GuidedDenoiser(denoiser, scale, null_label=CONFIG.classes, clip=1.0)
     )
-    grid, label = spaced_timesteps(SCHEDULE.T, steps), torch.arange(count) % CONFIG.classes
+    grid, label = make_timesteps(SCHEDULE, steps, "trailing"), torch.arange(count) % CONFIG.classes
     return last(ddpm_sample(guided, noise, SCHEDULE, generator, timesteps=grid, label=label))
 
 

@@ -16,7 +16,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from attnoise.data import captions as grammar
 from attnoise.data import draw_captions, load_captions, shapes
-from attnoise.diffusion import LinearPath, NetworkDenoiser, euler_sample, flow_loss, last, time_grid
+from attnoise.diffusion import (
+    LinearPath,
+    NetworkDenoiser,
+    euler_sample,
+    flow_loss,
+    last,
+    make_timesteps,
+)
 from attnoise.evaluation.metrics import wilson_interval
 from attnoise.evaluation.picture_parser import score_captions
 from attnoise.together import DiT, DiTConfig
@@ -136,7 +143,7 @@ def measure(run: str, seed: int, data: dict, autoencoder, options: Options) -> l
             )
             drawn = last(walk)
             images = autoencoder.decode(drawn) if space == "latent" else data["unscale"](drawn)
-        right = sum(verdict.exact for verdict in judge_pictures(asked, images))
+        right = sum(verdict.exact for verdict in score_captions(asked, images))
         exact = rounded(wilson_interval(right, options.samples))
         found.append({"step": record.step, "exact": exact, "loss": round(record.loss, 4)})
         LOG.info("%s %d %s", run, seed, found[-1])
@@ -174,7 +181,7 @@ def main(options: Options) -> None:
         ]
     unseen = draw_captions(CAPTIONS * 8, torch.Generator().manual_seed(1))
     with torch.no_grad():
-        readable = sum(v.exact for v in judge_pictures(CAPTIONS * 8, autoencoder(unseen)))
+        readable = sum(v.exact for v in score_captions(CAPTIONS * 8, autoencoder(unseen)))
     card = make_card(
         experiment,
         task="exact pictures of one object against operations, in latents and in pixels",

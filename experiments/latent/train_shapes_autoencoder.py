@@ -12,8 +12,8 @@ import torch
 from attnoise.data import captions as grammar
 from attnoise.data import draw_captions, load_captions, shapes
 from attnoise.evaluation.metrics import wilson_interval
-from attnoise.evaluation.picture_parser import judge_pictures
-from attnoise.latent import Autoencoder, AutoencoderConfig, autoencoder_loss, measure_latents
+from attnoise.evaluation.picture_parser import score_captions
+from attnoise.latent import Autoencoder, AutoencoderConfig, autoencoder_loss, fit_latent_scale
 from attnoise.training.ema import EMA
 from experiments import core
 from experiments.core import LOG, command_line, file_hash, make_card, rounded, seeded
@@ -48,7 +48,7 @@ def drawn(captions, n: int, generator: torch.Generator):
 
 
 def score(chosen, before, after) -> dict:
-    exact = sum(verdict.exact for verdict in judge_pictures(chosen, after))
+    exact = sum(verdict.exact for verdict in score_captions(chosen, after))
     return {
         "exact": rounded(wilson_interval(exact, len(chosen))),
         "mean_squared_error": round(float((after - before).square().mean()), 6),
@@ -80,7 +80,7 @@ def main(options: Options) -> None:
     )
     model = ema.model.eval()
     _, images = drawn(train, options.measured, generator)
-    measure_latents(model, images)
+    fit_latent_scale(model, images)
     model = model.half().float()
     numbers = CONFIG.latent_channels * CONFIG.latent_size**2
     linear = principal_components(images, numbers)

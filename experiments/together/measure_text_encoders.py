@@ -74,7 +74,7 @@ def train_contrastive(experiment, text, latents, tokens, seed: int):
 @torch.no_grad()
 def score_pair(pair: ContrastivePair, autoencoder, seed: int) -> dict:
     """Return how often a picture finds its caption, among all unseen ones and beside its twin."""
-    captions = [c for c in load_captions("unseen") if len(c.things) == 2]
+    captions = [c for c in load_captions("unseen") if len(c.objects) == 2]
     generator = torch.Generator().manual_seed(1000 + seed)
     latents = latents_of(autoencoder, captions, 1, generator)[0].float()
     own, twin = (encode_captions(each) for each in (captions, [c.swapped for c in captions]))
@@ -82,8 +82,8 @@ def score_pair(pair: ContrastivePair, autoencoder, seed: int) -> dict:
     meanings = [str(c.meaning) for c in captions]  # "A above B" is as right as "B below A"
     best = logits.argmax(dim=1).tolist()
     found = sum(meanings[b] == meaning for b, meaning in zip(best, meanings, strict=True))
-    differs = [len({t.colour for t in c.things}) == 2 for c in captions]
-    beside = pair.embed_pictures(latents) * (pair.embed_captions(own) - pair.embed_captions(twin))
+    differs = [len({t.colour for t in c.objects}) == 2 for c in captions]
+    beside = pair.embed_images(latents) * (pair.embed_captions(own) - pair.embed_captions(twin))
     better = (beside.sum(dim=1) > 0)[torch.tensor(differs)]
     return {
         "captions": len(captions),

@@ -16,7 +16,7 @@ import torch
 from attnoise.data import captions as grammar
 from attnoise.data import draw_captions, encode_captions, load_captions, shapes
 from attnoise.evaluation.metrics import wilson_interval
-from attnoise.evaluation.picture_parser import judge_pictures
+from attnoise.evaluation.picture_parser import score_captions
 from attnoise.together import TextToImage, TextToImageConfig, sample
 from attnoise.training.checkpoints import load_checkpoint
 from attnoise.training.ema import EMA
@@ -79,7 +79,7 @@ def scored(model, autoencoder, captions, seed: int, **options) -> list:
         chunk = list(captions[start : start + 200])
         tokens = encode_captions(chunk)
         images = sample(model, autoencoder, tokens, generator, steps=STEPS, **options)
-        scores += judge_pictures(chunk, images)
+        scores += score_captions(chunk, images)
     return scores
 
 
@@ -121,7 +121,7 @@ def choose_sampler(network, autoencoder, samples: int) -> tuple[dict, dict, dict
         shifts[str(shift)] = sum(one.exact for one in scores)
     shift = max(SHIFTS, key=lambda s: shifts[str(s)])
     LOG.info("%s %s", found, shifts)
-    return {"sampler": name, "scale": scale, "shift": shift}, found, shifts
+    return {"sampler": name, "guidance_scale": scale, "shift": shift}, found, shifts
 
 
 def main(options: Options) -> None:
@@ -195,7 +195,7 @@ def shuffled(model, autoencoder, options: Options, chosen: dict) -> float:
     generator = torch.Generator().manual_seed(8)
     tokens = encode_captions(captions)
     images = sample(model, autoencoder, tokens, generator, steps=STEPS, **chosen)
-    scores = judge_pictures(captions[1:] + captions[:1], images)
+    scores = score_captions(captions[1:] + captions[:1], images)
     return sum(one.exact for one in scores) / len(scores)
 
 

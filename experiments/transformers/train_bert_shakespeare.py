@@ -67,7 +67,7 @@ class Options(core.Options):
 
 def hide(text: Tensor, generator: torch.Generator) -> tuple[Tensor, Masked]:
     """Hide tokens and put <class> in front, which is never hidden: "b n" -> "b n+1" each."""
-    masked = mask_tokens(text, CONFIG, generator, share=MASK_RATIO, special=SPECIAL)
+    masked = mask_tokens(text, CONFIG, generator, mask_ratio=MASK_RATIO, special=SPECIAL)
     front = torch.full((len(text), 1), CLASS)
     chosen = torch.cat([torch.zeros_like(front, dtype=torch.bool), masked.chosen], dim=1)
     return torch.cat([front, text], 1), MaskedTokens(torch.cat([front, masked.tokens], 1), chosen)

@@ -110,8 +110,8 @@ def score(model: EncoderDecoder, entries, beams: int = 1) -> dict:
 def rates(errors) -> dict:
     """Return error rates as a card holds them."""
     return {
-        "phoneme_error_rate": round(errors.phones, 4),
-        "word_error_rate": rounded(errors.words),
+        "phoneme_error_rate": round(errors.phone_error_rate, 4),
+        "word_error_rate": rounded(errors.word_error_rate),
     }
 
 
@@ -124,7 +124,7 @@ def baselines(held_out) -> dict:
         return [phone for c in word for phone in rules.rules.get(((0, 0), "", c, ""), ())]
 
     found = {}
-    for name, speller in (("counted_rules", rules.speak), ("letter_by_letter", alone)):
+    for name, speller in (("counted_rules", rules.predict), ("letter_by_letter", alone)):
         errors = pronunciation_errors(
             [speller(e.word) for e in held_out], [e.pronunciations for e in held_out]
         )

@@ -28,7 +28,7 @@ from experiments import core
 from experiments.core import LOG, command_line, make_card, seeded
 
 VOCAB, BATCH = 1024, 32
-CONFIG = GPTConfig(vocab=VOCAB, context=128, depth=4, block=modern_block(176, 4))
+CONFIG = GPTConfig(vocab=VOCAB, max_length=128, depth=4, block=modern_block(176, 4))
 CONTEXT = 128
 
 
