@@ -113,6 +113,7 @@ def main(
     mutants = [mutant for mutant in mutants if only in mutant.module]
     if sample:
         mutants = random.Random(seed).sample(mutants, min(sample, len(mutants)))
+    print(f"{len(mutants)} mutants", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         results = run(mutants, workers, Path(folder))
     faults = [f"listed, but gone: [{name}] of {known[name]['module']}" for name in gone]
