@@ -36,10 +36,10 @@ class Scene:
         centre: Pixels from the upper left corner: first right, then down.
     """
 
-    shape: Int[Tensor, "b things"]
-    colour: Int[Tensor, "b things"]
-    radius: Float[Tensor, "b things"]
-    centre: Float[Tensor, "b things 2"]
+    shape: Int[Tensor, "b objects"]
+    colour: Int[Tensor, "b objects"]
+    radius: Float[Tensor, "b objects"]
+    centre: Float[Tensor, "b objects 2"]
 
 
 def _circle(x: Tensor, y: Tensor) -> Tensor:
@@ -68,7 +68,9 @@ def _ring(x: Tensor, y: Tensor) -> Tensor:
 COVERS = dict(zip(SHAPES, (_circle, _square, _triangle, _cross, _ring), strict=True))
 
 
-def coverage(scene: Scene, *, side: int = SIDE, fine: int = 4) -> Float[Tensor, "b things h w"]:
+def coverage(
+    scene: Scene, *, side: int = SIDE, fine: int = 4
+) -> Float[Tensor, "b objects height width"]:
     """Return which part of each pixel each thing covers, from fine * fine points per pixel."""
     points = (torch.arange(side * fine) + 0.5) / fine
     covered = torch.zeros(*scene.shape.shape, side, side)

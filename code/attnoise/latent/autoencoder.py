@@ -151,7 +151,7 @@ class Autoencoder(nn.Module):
         return bool(self.latent_mean.any() or (self.latent_std != 1).any())
 
     def posterior(
-        self, images: Float[Tensor, "b c h w"]
+        self, images: Float[Tensor, "b c height width"]
     ) -> tuple[Float[Tensor, "b z i j"], Float[Tensor, "b z i j"]]:
         """Return mean and log-variance of each latent number, not standardised.
 
@@ -174,12 +174,12 @@ class Autoencoder(nn.Module):
         z = z if self.quantiser is None else self.quantiser(z)
         return z, torch.full_like(z, -math.inf)
 
-    def encode(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b z i j"]:
+    def encode(self, images: Float[Tensor, "b c height width"]) -> Float[Tensor, "b z i j"]:
         """Return standardised latents; of a VAE their means."""
         mean, _ = self.posterior(images)
         return (mean - self.latent_mean[:, None, None]) / self.latent_std[:, None, None]
 
-    def decode(self, latents: Float[Tensor, "b z i j"]) -> Float[Tensor, "b c h w"]:
+    def decode(self, latents: Float[Tensor, "b z i j"]) -> Float[Tensor, "b c height width"]:
         """Paint pictures from standardised latents.
 
         Raises:
@@ -196,8 +196,8 @@ class Autoencoder(nn.Module):
         return self.decoder(z)
 
     def forward(
-        self, images: Float[Tensor, "b c h w"], generator: torch.Generator | None = None
-    ) -> Float[Tensor, "b c h w"]:
+        self, images: Float[Tensor, "b c height width"], generator: torch.Generator | None = None
+    ) -> Float[Tensor, "b c height width"]:
         """Return the pictures after the round trip.
 
         Args:

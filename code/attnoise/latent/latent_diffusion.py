@@ -69,7 +69,7 @@ class LatentDiffusion(nn.Module):
 
     def loss(
         self,
-        images: Float[Tensor, "b c h w"],
+        images: Float[Tensor, "b c height width"],
         generator: torch.Generator,
         *,
         label: Int[Tensor, " b"] | None = None,
@@ -94,7 +94,7 @@ class LatentDiffusion(nn.Module):
         label: Int[Tensor, " b"] | None = None,
         scale: float = 1.0,
         sampler: Callable = EULER,
-    ) -> Float[Tensor, "b c h w"]:
+    ) -> Float[Tensor, "b c height width"]:
         """Draw pictures: noise, a sampler in the latent, the decoder.
 
         Args:

@@ -50,7 +50,7 @@ class Elbo(NamedTuple):
 
 def elbo(
     model: Autoencoder,
-    images: Float[Tensor, "b c h w"],
+    images: Float[Tensor, "b c height width"],
     generator: torch.Generator,
     *,
     std: float = 0.1,
@@ -85,7 +85,7 @@ def elbo(
 
 def autoencoder_loss(
     model: Autoencoder,
-    images: Float[Tensor, "b c h w"],
+    images: Float[Tensor, "b c height width"],
     generator: torch.Generator,
     *,
     kl_weight: float = 0.0,
@@ -121,7 +121,7 @@ def autoencoder_loss(
 
 
 @torch.no_grad()
-def measure_latents(model: Autoencoder, images: Float[Tensor, "b c h w"]) -> None:
+def measure_latents(model: Autoencoder, images: Float[Tensor, "b c height width"]) -> None:
     """Set the model's latent scale from data: from then on latents have mean 0 and std 1.
 
     Stable Diffusion multiplies its latents by 0.18215 for the same reason: one over their standard

@@ -221,7 +221,7 @@ class DiT(nn.Module):
 
     def embed_condition(
         self, time: Float[Tensor, " b"], label: Int[Tensor, " b"] | None
-    ) -> Float[Tensor, "b tokens d"]:
+    ) -> Float[Tensor, "b n d"]:
         """Embed the time and, if there is one, the label: one vector each."""
         features = time_features(time, self.config.time_width).to(self.read.weight.dtype)
         named = [] if self.labels is None else [self.labels(label)]

@@ -158,7 +158,7 @@ def sample(
     scale: float | int = 2.0,
     sampler: str = "euler",
     shift: float | int = 1.0,
-) -> Float[Tensor, "b c h w"]:
+) -> Float[Tensor, "b c height width"]:
     """Draw one picture per caption.
 
     Args:
