@@ -5,10 +5,14 @@
 #              make book TORCH_INDEX=https://download.pytorch.org/whl/cpu
 # PIP_ARGS     anything else for pip
 # PORT         the port of `make serve`
+# LOCK         for `make lock`: what may move, as in LOCK="--upgrade-package torch"
+# MUTANTS      for `make mutants`: options, as in MUTANTS="--rooms attention --only masks"
 PYTHON ?= python3
 TORCH_INDEX ?=
 PIP_ARGS ?=
 PORT ?= 8000
+LOCK ?=
+MUTANTS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,6 +25,13 @@ SITE_INPUTS := _config.yml _toc.yml $(shell find book web -type f \
 # One thread a process: two processes share two cores better than two threads do.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n 2
+LOWEST := .venv-lowest
+PACKAGE_PYTHON ?= $(BIN)/python
+# What the package's own tests are: no notebook, no site, no tool.
+PACKAGE_TESTS := $(addprefix tests/,attention data diffusion evaluation exercises figures latent \
+	together training transformers)
+UV_COMPILE := $(BIN)/python -m uv pip compile -q --universal --python-version 3.11 \
+	--fork-strategy fewest --annotation-style line --custom-compile-command "make lock" $(LOCK)
 
 # In this order: later ones load what earlier ones have trained.
 EXPERIMENTS := diffusion.train_digits_ddpm \
@@ -39,11 +50,11 @@ EXPERIMENTS := diffusion.train_digits_ddpm \
 	together.measure_text_encoders
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test test-code test-planted test-chapters test-site lab bench lint notebooks students \
-	checkpoints clean
+.PHONY: help book serve test test-code test-mutations test-chapters test-site test-lowest test-package \
+	mutants mutants-sample lab bench lint lock notebooks students checkpoints clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
 
 book: $(SITE)  ## install what is missing, build the website, say where it lies
 	@echo "The book is built. Open _build/html/index.html, or run: make serve"
@@ -52,14 +63,20 @@ serve: $(SITE)  ## serve the website on 127.0.0.1
 	@echo "Serving http://127.0.0.1:$(PORT)/ (Ctrl+C stops)"
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
-test: test-code test-planted test-chapters test-site  ## run every test: code, chapters, website
+test: test-code test-mutations test-chapters test-site  ## run every test: code, chapters, website
 
 test-code: $(INSTALLED)  ## unit, property, equivalence, packaging and book tests, and doctests
-	$(PYTEST) --dist loadfile tests code --ignore tests/site --ignore tests/planted \
+	$(PYTEST) --dist loadfile tests code --ignore tests/site --ignore tests/mutations \
 		--doctest-modules
 
-test-planted: $(INSTALLED)  ## plant bugs in copies of the package: each must turn its test red
-	$(PYTEST) tests/planted
+test-mutations: $(INSTALLED)  ## break copies of the package, bug by bug: each must turn its test red
+	$(PYTEST) tests/mutations
+
+mutants: $(INSTALLED)  ## make every small fault in the package, and see which no test finds (hours)
+	$(ONE_THREAD) $(BIN)/python -m tests.mutations $(MUTANTS)
+
+mutants-sample: $(INSTALLED)  ## the same for 60 faults, drawn with a fixed seed (some minutes)
+	$(ONE_THREAD) $(BIN)/python -m tests.mutations --sample 60 --seed 0
 
 test-chapters: $(INSTALLED)  ## run every chapter and compare its outputs with the committed ones
 	$(PYTEST) --dist loadfile book --nbval --nbval-current-env --nbval-cell-timeout 120 \
@@ -67,6 +84,13 @@ test-chapters: $(INSTALLED)  ## run every chapter and compare its outputs with t
 
 test-site: $(SITE)  ## check the website in a real browser
 	$(PYTEST) tests/site
+
+test-lowest: $(LOWEST)/.installed  ## test the package on the lowest versions that it allows
+	$(MAKE) test-package PACKAGE_PYTHON=$(LOWEST)/bin/python
+
+test-package:  ## test the package alone with PACKAGE_PYTHON, whatever is installed there
+	$(ONE_THREAD) PYTHONPATH=code $(PACKAGE_PYTHON) -m pytest -n 2 --dist loadfile \
+		-p no:cacheprovider $(PACKAGE_TESTS)
 
 lab: $(INSTALLED)  ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab book
@@ -78,6 +102,11 @@ lint: $(INSTALLED)  ## check format, style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+lock: $(INSTALLED)  ## resolve requirements.in and the lowest versions again; what is locked stays
+	$(UV_COMPILE) requirements.in -o requirements.txt
+	$(UV_COMPILE) pyproject.toml requirements-lowest.in --resolution lowest-direct \
+		-o requirements-lowest.txt
 
 notebooks: $(INSTALLED)  ## run all chapters again, store their outputs, and make the landing page's figure
 	$(ONE_THREAD) $(BIN)/python tools/notebooks.py execute
@@ -104,6 +133,15 @@ $(INSTALLED): requirements.txt requirements-data.txt pyproject.toml
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) -r requirements.txt
 	$(PIP_INSTALL) --no-deps -r requirements-data.txt
+	@touch $@
+
+# The lowest versions have wheels for Python 3.11.
+$(LOWEST)/.installed: requirements-lowest.txt requirements-data.txt
+	@$(PYTHON) -c 'import sys; sys.version_info[:2] == (3, 11) or sys.exit( \
+		"The lowest versions need Python 3.11. Try: make test-lowest PYTHON=python3.11")'
+	@$(LOWEST)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(LOWEST)
+	$(subst $(BIN),$(LOWEST)/bin,$(PIP_INSTALL)) -r requirements-lowest.txt
+	$(subst $(BIN),$(LOWEST)/bin,$(PIP_INSTALL)) --no-deps -r requirements-data.txt
 	@touch $@
 
 $(VENV)/.installed-bench: $(INSTALLED) requirements-bench.txt requirements-bench-models.txt

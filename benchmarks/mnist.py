@@ -1,7 +1,7 @@
 """Our U-Net beside public ones on MNIST-5k: training speed, and distance reached in equal time.
 
 ours    attnoise UNet, x0-prediction, min-SNR weighting, shifted cosine schedule, Muon and AdamW
-others  see `rivals.py`: about as many parameters each, attention where ours has blocks, classes
+others  see `baselines.py`: about as many parameters each, attention where ours has blocks, classes
 
   1. Training images per second, taking turns step by step.
   2. Each trains for the same CPU-seconds (clock of the process) on the 4,000 training images. Then
@@ -39,7 +39,7 @@ from attnoise.training.ema import EMA
 from attnoise.training.loop import draw_batch, learning_rate
 from attnoise.training.optimizers import make_optimizers
 
-from .rivals import rivals
+from .baselines import baselines
 
 BATCH, SAMPLES, STEPS = 64, 500, (25, 50)
 TRAIN, UNSEEN = load_mnist("train"), load_mnist("test")
@@ -68,7 +68,7 @@ class Ours:
 
 
 def contestants() -> list:
-    return [Ours(), *rivals()]
+    return [Ours(), *baselines()]
 
 
 def step(one, optimizers, generator) -> None:

@@ -1,20 +1,28 @@
 """While tests run, every shape and type in the models' signatures is checked at each call.
 
 Tests of bad input carry the mark `bad_input`: for them the checks are off, so that they meet the
-errors that a reader meets, who runs without them.
+errors that a reader meets, who runs without them. In mutation tests they are off altogether
+(tests/mutations/runner.py), and examples are drawn alike in every run.
 """
+
+import os
 
 import jaxtyping
 import pytest
 from hypothesis import settings
 
+MUTANT = os.environ.get("ATTNOISE_MUTANT")
 # The machines that run the tests are shared: a slow example is no failure.
 settings.register_profile("shared machine", deadline=None, max_examples=25)
-settings.load_profile("shared machine")
+settings.register_profile(
+    "mutants", deadline=None, max_examples=25, derandomize=True, database=None
+)
+settings.load_profile("mutants" if MUTANT else "shared machine")
 
 # Before the first import of the package: the hook decorates functions as they are loaded.
 CHECKED = ["attention", "transformers", "diffusion", "latent", "together", "data"]
-jaxtyping.install_import_hook([f"attnoise.{room}" for room in CHECKED], "beartype.beartype")
+if not MUTANT:
+    jaxtyping.install_import_hook([f"attnoise.{room}" for room in CHECKED], "beartype.beartype")
 
 
 @pytest.fixture(autouse=True)

@@ -144,6 +144,40 @@ def test_notation_is_what_the_code_says():
         )
 
 
+# The figures' stored numbers and the files' fixed sizes aside, a shape is written in these letters.
+SHAPE_TYPES = {"Float", "Int", "Bool", "UInt8", "Num", "Shaped", "Real", "Complex", "Integer"}
+
+
+def axes_of(path: Path) -> dict[str, int]:
+    """The named axes of every jaxtyping annotation in a module, each with a line where it stands."""
+    found = {}
+    for node in ast.walk(ast.parse(path.read_text("utf8"))):
+        if not (isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple)):
+            continue
+        if getattr(node.value, "id", "") not in SHAPE_TYPES:
+            continue
+        shape = node.slice.elts[-1]
+        if isinstance(shape, ast.Constant) and isinstance(shape.value, str):
+            # "*b n k//2 {k}": only names count, not numbers, stars, dots or arithmetic
+            found |= dict.fromkeys(re.findall(r"[A-Za-z_]+", shape.value), node.lineno)
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_axes_are_those_of_the_notation(path):
+    text = (ROOT / "book" / "notation.md").read_text("utf8")
+    table = text.split("## Symbols and names")[1].split("\n## ")[0]
+    known = {
+        name
+        for row in table.splitlines()
+        if re.search(r"axis|axes", row.split("|")[-2] if "|" in row else "")
+        for name in names_in_code(f"|\n|\n{row}")
+    }
+    assert {"b", "n", "d", "height"} <= known
+    strangers = {axis: line for axis, line in axes_of(path).items() if axis not in known}
+    assert strangers == {}, "name the axis as book/notation.md does, or put it there"
+
+
 def test_readme_is_short_and_its_example_runs():
     text = (ROOT / "README.md").read_text("utf8")
     assert text.count("\n") <= 120

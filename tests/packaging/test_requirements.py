@@ -17,7 +17,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 COLAB_PYTHON = "3.13.0"
 COLAB_LISTED = Path(__file__).with_name("colab-pip-freeze.txt")
 # What an install on Colab may add. It must never upgrade or remove what is there.
-ADDITIONS = {"jaxtyping", "wadler-lindig"}
+ADDITIONS = {"jaxtyping", "wadler-lindig", "rapidfuzz"}
+LOCKS = {"requirements.txt": "requirements.in", "requirements-lowest.txt": "requirements-lowest.in"}
 
 
 def pins(path: Path) -> dict[str, Version]:
@@ -86,12 +87,57 @@ def test_the_books_environment_satisfies_the_package():
         assert requirement.specifier.contains(version), f"{line}, requirements.txt has {version}"
 
 
-def test_every_line_of_the_books_environment_is_pinned():
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    lines = [line for line in lines if line and not line.startswith("#")]
-    loose = [line for line in lines[:-1] if "==" not in line or "+" in line]
-    assert loose == []
-    assert lines[-1] == "-e ."
+def locked(name: str) -> list[str]:
+    """The lines of a lock that name packages."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line.strip() and not line.startswith("#")]
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_line_of_a_lock_is_pinned(name):
+    lines = [line for line in locked(name) if not line.startswith("-e . ")]
+    loose = [line for line in lines if "==" not in line or "+" in line.split("#")[0]]
+    assert lines and loose == []
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert "make lock" in text.splitlines()[1]
+    assert not re.search(r"://|--index|--find-links", text), "a lock names no index"
+
+
+@pytest.mark.parametrize(("lock", "wishes"), LOCKS.items())
+def test_what_is_asked_for_is_locked_and_the_other_way_round(lock, wishes):
+    asked = {
+        canonicalize_name(Requirement(line.split("  #")[0]).name)
+        for line in (ROOT / wishes).read_text(encoding="utf-8").splitlines()
+        if line.strip() and not line.startswith(("#", "-e"))
+    }
+    answered = {
+        canonicalize_name(re.split("[=; ]", line)[0])
+        for line in locked(lock)
+        if f"-r {wishes}" in line and not line.startswith("-e")
+    }
+    assert asked == answered, "run: make lock"
+
+
+def test_the_lowest_versions_are_those_of_the_bounds():
+    """What `make test-lowest` runs on is what pyproject.toml promises, exactly."""
+    lowest = pins(ROOT / "requirements-lowest.txt")
+    for line in PROJECT["dependencies"]:
+        requirement = Requirement(line)
+        (bound,) = [part.version for part in requirement.specifier]
+        found = lowest[canonicalize_name(requirement.name)]
+        assert found.release[:3] >= Version(bound).release, f"{line}, the lock has {found}"
+        width = len(Version(bound).release)
+        assert found.release[:width] == Version(bound).release, f"{line}, the lock has {found}"
+
+
+def test_no_lock_brings_torchs_cuda_packages():
+    """They are gigabytes that a CPU build needs none of; pip adds them to a build that does."""
+    for lock in LOCKS:
+        names = set(pins(ROOT / lock))
+        assert "torch" in names
+        assert [
+            name for name in names if name.startswith(("nvidia", "cuda")) or name == "triton"
+        ] == []
 
 
 def test_the_books_environment_installs_on_debians_python():

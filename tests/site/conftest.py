@@ -4,7 +4,7 @@ import os
 
 import pytest
 from playwright.sync_api import sync_playwright
-from site_tools import SUB_PATH, served
+from site_tools import SUB_PATH, be_patient, figures_ready, served
 
 from browser import find_browser, launch
 
@@ -37,7 +37,8 @@ def open_page(browser, address):
     contexts = []
 
     def opened(path, *, width=1280, height=900, top=address, **options):
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        viewport = {"width": width, "height": height}
+        context = be_patient(browser.new_context(viewport=viewport, **options))
         contexts.append(context)
         page = context.new_page()
         page.faults, page.loaded = [], []
@@ -50,6 +51,7 @@ def open_page(browser, address):
                     await document.fonts.ready;
                 }"""
             )
+            figures_ready(page)
         return page
 
     yield opened

@@ -1,10 +1,16 @@
-"""What the site's tests share: the pages that must exist, a server, and a browser if there is one."""
+"""What the site's tests share: the pages that must exist, a server, and how to wait for a page.
+
+A busy machine makes a page slow, not wrong. So no test sleeps, none sets a time limit of its own,
+and none reads the state that it waits to leave after the action that leaves it: `changed_by` reads
+it first. A test of these sources says so (test_waiting.py).
+"""
 
 import functools
 import http.server
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +20,13 @@ ROOT = Path(__file__).parents[2]
 SITE = Path(os.environ.get("ATTNOISE_SITE", ROOT / "_build" / "html")).resolve()
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 SUB_PATH = "/some/fork/"
+PATIENCE = 120_000  # milliseconds: only a page that hangs is given up
+READY = """() => [...document.querySelectorAll("figure.pan-fig")]
+    .every((figure) => figure.dataset.numbers !== undefined)"""
+# The marks of boxes that scroll sideways are set a moment after the page is laid out.
+MARKED = """() => [...document.querySelectorAll("div.math, mjx-container[display='true'], pre")]
+    .every((box) => box.scrollWidth <= box.clientWidth + 1 || box.dataset.panScroll
+        || getComputedStyle(box).overflowX === "visible")"""
 
 
 def documents() -> list[str]:
@@ -65,3 +78,42 @@ def served(prefix: str) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_port}{prefix}"
     server.shutdown()
     server.server_close()
+
+
+def be_patient(context):
+    """Let everything in a browser's context wait as long as a busy machine needs."""
+    context.set_default_timeout(PATIENCE)
+    context.set_default_navigation_timeout(PATIENCE)
+    return context
+
+
+def figures_ready(page) -> None:
+    """Wait until every figure on the page has computed its first picture."""
+    page.wait_for_function(READY)
+
+
+def eventually(page, holds: Callable[[], bool], what: str) -> None:
+    """Wait until `holds()` is true, looking again and again; fails with `what` when it never is."""
+    end = time.monotonic() + PATIENCE / 1000
+    while not holds():
+        assert time.monotonic() < end, f"never came true: {what}"
+        page.wait_for_timeout(50)
+
+
+def changed_by(page, action: Callable[[], None], read: str):
+    """Read the page's state (a JavaScript function), act, wait until it differs, return the new."""
+    before = page.evaluate(read)
+    action()
+    page.wait_for_function(f"before => ({read})() !== before", arg=before)
+    return page.evaluate(read)
+
+
+def present(page, read: str):
+    """Wait until a JavaScript function returns something true, and return it."""
+    return page.wait_for_function(read).json_value()
+
+
+def follow(page, link) -> None:
+    """Click a link and wait until the page that it leads to is loaded."""
+    with page.expect_navigation(wait_until="load"):
+        link.click()

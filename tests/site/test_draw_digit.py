@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
+from site_tools import present
 
 from attnoise.figures import mnist_like
 from attnoise.training.checkpoints import load_checkpoint
@@ -51,10 +52,9 @@ def test_nothing_heavy_is_loaded_before_the_first_stroke(open_page):
 def test_a_drawing_is_read_as_torch_reads_it(open_page):
     page = open_page(PAGE)
     draw(page, FOUR)
-    page.wait_for_function("() => document.querySelector('.pan-fig-pad') && (" + RAN + ")()")
     words = figure_of(page).locator("output")
     words.filter(has_text="Your drawing: the model reads 4").wait_for()
-    ran = json.loads(page.evaluate(RAN))
+    ran = json.loads(present(page, RAN))
     image = mnist_like(ran["strokes"])
     torch.testing.assert_close(image.flatten(), torch.tensor(ran["image"]), atol=1e-5, rtol=0)
     model, _ = load_checkpoint("vit-mnist")
@@ -71,8 +71,7 @@ def test_recorded_results_are_what_the_page_computes(open_page):
     figure = figure_of(page)
     recorded = json.loads(figure.get_attribute("data-numbers"))
     figure.get_by_role("button", name="Run the model").click()
-    page.wait_for_function(RAN)
-    found = json.loads(page.evaluate(RAN))
+    found = json.loads(present(page, RAN))
     for name in ("logits", "sources"):
         ours, theirs = torch.tensor(found[name]), torch.tensor(recorded[name])
         torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-3)
@@ -115,7 +114,7 @@ def test_the_keyboard_draws(open_page):
 def test_it_fits_a_phone_and_passes_axe(open_page, scheme):
     page = open_page(PAGE, width=360, color_scheme=scheme)
     draw(page, FOUR)
-    page.wait_for_function(RAN)
+    present(page, RAN)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
     found = Axe().run(page, context=".pan-fig:has(.pan-fig-pad)").response["violations"]
     assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []

@@ -1,10 +1,12 @@
 """The decoder on the page: loaded when asked for, equal to torch, and able to fail."""
 
+import functools
 import json
 
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
+from site_tools import changed_by, present
 
 from attnoise.evaluation.picture_parser import parse_pictures
 from attnoise.figures import between
@@ -30,7 +32,7 @@ def heavy(page):
 
 def run(page):
     figure_of(page).get_by_role("button", name="Run the decoder").click()
-    page.wait_for_function(RAN, timeout=60_000)
+    present(page, RAN)
 
 
 def test_before_the_button_everything_is_recorded(open_page):
@@ -50,10 +52,7 @@ def test_the_page_paints_what_torch_paints(open_page):
     slider = figure_of(page).get_by_role("slider").first
     for key in ("Home", "ArrowRight", "End"):
         slider.focus()
-        before = page.evaluate(RAN)
-        page.keyboard.press(key)
-        page.wait_for_function(f"before => ({RAN})() !== before", arg=before)
-        found = json.loads(page.evaluate(RAN))
+        found = json.loads(changed_by(page, functools.partial(page.keyboard.press, key), RAN))
         with torch.no_grad():
             image = autoencoder.decode(between(corners, found["u"], found["v"])[None])
         torch.testing.assert_close(

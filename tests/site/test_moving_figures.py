@@ -1,10 +1,12 @@
 """Figures that move, in a real browser: same numbers as in Python, keyboard, drag, no scripts."""
 
+import functools
 import itertools
 import json
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from site_tools import be_patient, changed_by, figures_ready
 from tests.figures.figure_examples import (
     ALL,
     attention,
@@ -59,11 +61,14 @@ def open_figure(browser):
     """Show figures on a page of their own; `page.faults` collects errors and requests."""
     contexts = []
 
-    def opened(*figures, theme="light", width=760, **options):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+    def opened(*figures, theme="light", width=760, clock=False, **options):
+        viewport = {"width": width, "height": 900}
+        context = be_patient(browser.new_context(viewport=viewport, **options))
         contexts.append(context)
         page = context.new_page()
         page.faults = []
+        if clock:  # time stands still but for `page.clock.run_for`
+            page.clock.install()
         page.on("pageerror", lambda error: page.faults.append(str(error)))
         page.on("console", lambda line: page.faults.append(line.text))
         page.on(
@@ -73,6 +78,8 @@ def open_figure(browser):
         body = "\n".join(map(html_of, figures))
         paper, ink = ("#14161b", "#e8eaf0") if theme == "dark" else ("#ffffff", "#1f2430")
         page.set_content(PAGE.format(theme=theme, paper=paper, ink=ink, body=body))
+        if options.get("java_script_enabled", True):
+            figures_ready(page)
         return page
 
     yield opened
@@ -191,26 +198,29 @@ def test_handle_can_be_dragged(open_figure, build, goals):
 
 
 def test_hero_plays_until_it_is_stopped(open_figure):
-    page = open_figure(landing())
+    page = open_figure(landing(), clock=True)
     slider, button = page.locator("input"), page.locator("button")
-    page.wait_for_function("document.querySelector('input').value === '2'")
+    button.filter(has_text="Pause").wait_for()
+    begin = slider.input_value()
+    page.clock.run_for(5_000)
+    assert slider.input_value() != begin
     assert button.text_content() == "Pause"
     assert page.locator("output").get_attribute("aria-live") == "off"
     button.click()
     place = slider.input_value()
-    page.wait_for_timeout(400)
+    page.clock.run_for(20_000)
     assert slider.input_value() == place and button.text_content() == "Play"
     assert page.locator("output").get_attribute("aria-live") == "polite"
     button.click()
     slider.focus()
     page.keyboard.press("Home")  # moving the slider stops it as well
-    page.wait_for_timeout(300)
+    page.clock.run_for(20_000)
     assert slider.input_value() == "0"
 
 
 def test_reader_who_wants_less_motion_gets_none(open_figure):
-    page = open_figure(landing(seconds=4), reduced_motion="reduce")
-    page.wait_for_timeout(500)
+    page = open_figure(landing(seconds=4), clock=True, reduced_motion="reduce")
+    page.clock.run_for(20_000)
     assert not page.locator("button:visible").count()
     assert page.locator("input").input_value() == "5"
     page.locator("input").focus()
@@ -219,11 +229,13 @@ def test_reader_who_wants_less_motion_gets_none(open_figure):
 
 
 def test_play_runs_once_and_stops_at_the_end(open_figure):
-    page = open_figure(frames())
-    page.wait_for_timeout(200)
+    page = open_figure(frames(), clock=True)
+    page.clock.run_for(20_000)
     assert page.locator("input").first.input_value() == "1"  # nothing moves unasked
     page.locator("button").click()
-    page.wait_for_function("document.querySelector('button').textContent === 'Play'")
+    assert page.locator("button").text_content() == "Pause"
+    page.clock.run_for(20_000)
+    assert page.locator("button").text_content() == "Play"
     assert page.locator("input").first.input_value() == "2"
 
 
@@ -253,10 +265,9 @@ def test_figures_fit_and_pass_axe(open_figure, theme, width):
 
 def test_figure_is_laid_out_again_when_the_page_turns_narrow(open_figure):
     page = open_figure(attention())
-    wide = page.locator("svg").get_attribute("height")
     page.locator("input").first.evaluate(SET, 3)
-    page.set_viewport_size({"width": 360, "height": 800})
-    page.wait_for_function(f"document.querySelector('svg').getAttribute('height') !== '{wide}'")
+    narrow = functools.partial(page.set_viewport_size, {"width": 360, "height": 800})
+    changed_by(page, narrow, "() => document.querySelector('svg').getAttribute('height')")
     assert page.locator("svg").bounding_box()["width"] <= 328
     assert on_page(page)[0] == attention().sentence(angle=-165)
     assert page.faults == []

@@ -7,7 +7,19 @@ from urllib.parse import urlsplit
 
 import axe_playwright_python
 import pytest
-from site_tools import SITE, SUB_PATH, chapters, page_file, pages, served
+from site_tools import (
+    MARKED,
+    SITE,
+    SUB_PATH,
+    be_patient,
+    chapters,
+    eventually,
+    follow,
+    page_file,
+    pages,
+    present,
+    served,
+)
 
 pytestmark = pytest.mark.in_browser
 
@@ -41,7 +53,7 @@ def test_page_is_sound(open_page, page_path, width, scheme):
 
 def violations(page) -> list[str]:
     """What axe finds serious or critical, but for what KNOWN lists."""
-    page.wait_for_timeout(150)  # site.js marks boxes that scroll
+    present(page, MARKED)  # site.js marks boxes that scroll, so that the keyboard reaches them
     page.add_script_tag(path=str(AXE))
     report = page.evaluate("async () => await axe.run(document, {resultTypes: ['violations']})")
     found = []
@@ -81,26 +93,23 @@ def test_page_is_light(open_page, page_path):
 def test_site_works_at_the_top_of_a_server(open_page):
     with served("/") as top:
         page = open_page("index.html", top=top)
-        page.locator("nav.bd-links a[href*=attention]").first.click()
-        page.wait_for_load_state()
+        follow(page, page.locator("nav.bd-links a[href*=attention]").first)
         assert page.locator("article h1").inner_text().strip()
         assert page.faults == []
 
 
 def test_address_without_the_sub_path_is_nothing(browser, address):
-    page = browser.new_page()
+    page = be_patient(browser.new_context()).new_page()
     response = page.goto(address.replace(SUB_PATH, "/") + "index.html")
     assert response.status == 404
-    page.close()
+    page.context.close()
 
 
 def test_search_finds_attention(open_page):
     page = open_page("search.html?q=attention")
-    page.locator("#search-results li a").first.wait_for(timeout=10_000)
     first = page.locator("#search-results li a").first
     assert SUB_PATH in first.evaluate("link => link.href")
-    first.click()
-    page.wait_for_load_state()
+    follow(page, first)
     assert page.locator("article h1").count() == 1
     assert page.faults == []
 
@@ -110,12 +119,13 @@ def test_keyboard_reaches_content_search_and_scheme(open_page):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.getAttribute('href')") == "#main-content"
     page.keyboard.press("Control+k")
-    assert page.locator("#pst-search-dialog").is_visible()
+    page.locator("#pst-search-dialog").wait_for()
     page.keyboard.press("Escape")
     page.locator(".article-header-buttons .theme-switch-button").focus()
     for _ in range(2):
         page.keyboard.press("Enter")
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    theme = "document.documentElement.dataset.theme"
+    eventually(page, lambda: page.evaluate(theme) == "dark", "the page turns dark")
 
 
 @pytest.mark.parametrize("name", chapters())
@@ -136,4 +146,4 @@ def test_what_scrolls_sideways_is_reached_by_keyboard(open_page):
         """() => document.querySelector("article").insertAdjacentHTML("beforeend",
             "<div class='math' id='long' style='white-space: nowrap'>" + "x".repeat(400) + "</div>")"""
     )
-    page.locator("#long[tabindex='0'][role=group]").wait_for(timeout=3_000)
+    page.locator("#long[tabindex='0'][role=group]").wait_for()

@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
+from site_tools import changed_by, present
 
 from attnoise.data.captions import all_captions, encode_captions, load_captions, parse_caption
 from attnoise.data.shapes import draw_captions
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.in_browser
 PAGE = "book/together/text-to-image.html"
 HEAVY = ("/vendor/ort/", "/_static/models/", "/_static/js/shapes.js")
 LIMIT = 20_000_000  # bytes that the studio may load in all
-STATE = "name => document.querySelector('.pan-fig:has(.pan-studio)').dataset[name]"
+RAN = "() => document.querySelector('.pan-fig:has(.pan-studio)').dataset.ran"
 MODULE = """async ([code, value]) => {
     const root = document.documentElement.dataset.content_root;
     const shapes = await import(new URL(`${root}_static/js/shapes.js`, location.href));
@@ -53,8 +54,7 @@ def paint(page, text, **numbers):
 
 
 def ran(page):
-    page.wait_for_function(f"() => ({STATE})('ran')", timeout=60_000)
-    return json.loads(page.evaluate(STATE, "ran"))
+    return json.loads(present(page, RAN))
 
 
 def heavy(page):
@@ -116,17 +116,15 @@ def test_a_caption_is_painted_as_torch_paints_it(open_page, text, seed, steps, s
 
 
 def test_what_it_loads_is_small_and_loaded_once(open_page):
-    page, sizes = open_page(PAGE), {}
-    page.on("response", lambda r: sizes.setdefault(r.url, len(r.body())))
+    page, answers = open_page(PAGE), []
+    page.on("response", answers.append)
     paint(page, "a large red circle")
     ran(page)
-    sizes = {url: size for url, size in sizes.items() if any(part in url for part in HEAVY)}
+    sizes = {r.url: len(r.body()) for r in answers if any(part in r.url for part in HEAVY)}
     assert len(sizes) == 5 and sum(sizes.values()) <= LIMIT
     count = len(heavy(page))
-    studio_of(page).get_by_role("button", name="Another seed").click()
-    page.wait_for_function(
-        f"before => ({STATE})('ran') !== before", arg=page.evaluate(STATE, "ran")
-    )
+    another = studio_of(page).get_by_role("button", name="Another seed")
+    changed_by(page, another.click, RAN)
     assert len(heavy(page)) == count == 5
 
 

@@ -110,8 +110,8 @@ def parse_pictures(images: Float[Tensor, "b 3 32 32"]) -> list[list[DetectedObje
 
 
 def _unmix(
-    light: Float[Tensor, "b 3 h w"], paint: Float[Tensor, "c 3"]
-) -> tuple[Float[Tensor, "b c h w"], Int[Tensor, "b h w"]]:
+    light: Float[Tensor, "b 3 height width"], paint: Float[Tensor, "c 3"]
+) -> tuple[Float[Tensor, "b c height width"], Int[Tensor, "b height width"]]:
     """Return how much of each colour each pixel would have, and which colour fits it best."""
     abundances = torch.einsum("bkhw,ck->bchw", light, paint / paint.square().sum(1, keepdim=True))
     abundances = abundances.clamp(0, 1)
@@ -126,7 +126,7 @@ def _cut(abundance: Tensor, own: Tensor) -> tuple[Tensor, tuple[int, int]]:
     return padded[y : y + 2 * HALF + 1, x : x + 2 * HALF + 1], (x - HALF, y - HALF)
 
 
-def _match(patches: Float[Tensor, "m side side"]) -> list[tuple[str, float, tuple[float, float]]]:
+def _match(patches: Float[Tensor, "m p p"]) -> list[tuple[str, float, tuple[float, float]]]:
     """Return shape, radius and centre of the template nearest to each patch."""
     templates, shape, radius, centre = _templates()
     flat = patches.flatten(1)

@@ -111,7 +111,7 @@ def step_noise(seed: int, x: Float[Tensor, "n 2"]) -> list:
     return [rounded(noise_like(x, generator), 8) for _ in range(max(STEPS))]
 
 
-def trajectories(data: dict, solver: str, steps: int, seed: int) -> Float[Tensor, "n stops 2"]:
+def trajectories(data: dict, solver: str, steps: int, seed: int) -> Float[Tensor, "n times 2"]:
     """Return where each point is at the start and after each step."""
     x_T = torch.tensor(data["starts"], dtype=torch.float64)
     centres = torch.tensor(data["centres"], dtype=torch.float64)

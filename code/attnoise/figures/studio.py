@@ -56,7 +56,7 @@ FACTS = {  # what the page knows of the grammar and of the parser
 }
 
 
-def page_noise(seed: int, count: int) -> Float[Tensor, " count"]:
+def page_noise(seed: int, count: int) -> Float[Tensor, " n"]:
     """Draw standard noise from a whole number, the same here and in the page's script.
 
     Args:

@@ -158,7 +158,7 @@ class Autoencoder(nn.Module):
         return bool(self.latent_mean.any() or (self.latent_std != 1).any())
 
     def posterior(
-        self, images: Float[Tensor, "b c h w"]
+        self, images: Float[Tensor, "b c height width"]
     ) -> tuple[Float[Tensor, "b z i j"], Float[Tensor, "b z i j"]]:
         """Return mean and log-variance of the approximate posterior q(z | x), not standardised.
 
@@ -180,12 +180,12 @@ class Autoencoder(nn.Module):
         z = z if self.quantiser is None else self.quantiser(z)
         return z, torch.full_like(z, -math.inf)
 
-    def encode(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b z i j"]:
+    def encode(self, images: Float[Tensor, "b c height width"]) -> Float[Tensor, "b z i j"]:
         """Return standardised latents; of a VAE the posterior means."""
         mean, _ = self.posterior(images)
         return (mean - self.latent_mean[:, None, None]) / self.latent_std[:, None, None]
 
-    def decode(self, latents: Float[Tensor, "b z i j"]) -> Float[Tensor, "b c h w"]:
+    def decode(self, latents: Float[Tensor, "b z i j"]) -> Float[Tensor, "b c height width"]:
         """Return the reconstruction of standardised latents: images, pixels near [-1, 1].
 
         Raises:
@@ -203,8 +203,8 @@ class Autoencoder(nn.Module):
         return self.decoder(z)
 
     def forward(
-        self, images: Float[Tensor, "b c h w"], generator: torch.Generator | None = None
-    ) -> Float[Tensor, "b c h w"]:
+        self, images: Float[Tensor, "b c height width"], generator: torch.Generator | None = None
+    ) -> Float[Tensor, "b c height width"]:
         """Return the reconstructions of images.
 
         Args:

@@ -70,7 +70,7 @@ class LatentDiffusion(nn.Module):
 
     def loss(
         self,
-        images: Float[Tensor, "b c h w"],
+        images: Float[Tensor, "b c height width"],
         generator: torch.Generator,
         *,
         label: Int[Tensor, " b"] | None = None,
@@ -108,7 +108,7 @@ class LatentDiffusion(nn.Module):
         label: Int[Tensor, " b"] | None = None,
         guidance_scale: float = 1.0,
         sampler: Callable = EULER,
-    ) -> Float[Tensor, "b c h w"]:
+    ) -> Float[Tensor, "b c height width"]:
         """Sample images: a sampler of Part III from noise to latents, then the decoder.
 
         Args:

@@ -61,7 +61,7 @@ class Elbo(NamedTuple):
 
 def elbo(
     model: Autoencoder,
-    images: Float[Tensor, "b c h w"],
+    images: Float[Tensor, "b c height width"],
     generator: torch.Generator,
     *,
     std: float = 0.1,
@@ -96,7 +96,7 @@ def elbo(
 
 def autoencoder_loss(
     model: Autoencoder,
-    images: Float[Tensor, "b c h w"],
+    images: Float[Tensor, "b c height width"],
     generator: torch.Generator,
     *,
     kl_weight: float = 0.0,
@@ -135,7 +135,7 @@ def _upcast(x: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes"]:
 
 
 @torch.no_grad()
-def fit_latent_scale(model: Autoencoder, images: Float[Tensor, "b c h w"]) -> None:
+def fit_latent_scale(model: Autoencoder, images: Float[Tensor, "b c height width"]) -> None:
     """Standardise the latents: set their mean and deviation per channel from training images.
 
     From then on `encode` returns mean 0 and standard deviation 1. Stable Diffusion multiplies its

@@ -221,7 +221,7 @@ class DiT(nn.Module):
 
     def embed_condition(
         self, time: Float[Tensor, " b"], label: Int[Tensor, " b"] | None
-    ) -> Float[Tensor, "b tokens d"]:
+    ) -> Float[Tensor, "b n d"]:
         """Embed the time and, if there is one, the label: one vector each."""
         dtype = next(self.time.parameters()).dtype
         features = time_features(time, self.config.time_width).to(dtype)

@@ -75,7 +75,7 @@ def sample(
     guidance_scale: float | int = 2.0,
     sampler: str = "euler",
     shift: float | int = 1.0,
-) -> Float[Tensor, "b c h w"]:
+) -> Float[Tensor, "b c height width"]:
     """Sample one image per caption: noise, a sampler with guidance in the latent, the decoder.
 
     Runs where the model is; model and autoencoder may be in half precision.

@@ -12,7 +12,9 @@ from ..errors import ConfigError, choose
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
-def orthogonalise(matrix: Float[Tensor, "rows cols"], steps: int = 5) -> Float[Tensor, "rows cols"]:
+def orthogonalise(
+    matrix: Float[Tensor, "rows columns"], steps: int = 5
+) -> Float[Tensor, "rows columns"]:
     """Push all singular values of a matrix towards 1, without computing them.
 
     X <- a X + (b A + c A A) X, A = X X^T, five times
@@ -37,8 +39,8 @@ def orthogonalise(matrix: Float[Tensor, "rows cols"], steps: int = 5) -> Float[T
 
 
 def orthogonalise_stack(
-    matrices: Float[Tensor, "m rows cols"], steps: int = 5
-) -> Float[Tensor, "m rows cols"]:
+    matrices: Float[Tensor, "m rows columns"], steps: int = 5
+) -> Float[Tensor, "m rows columns"]:
     """Orthogonalise many matrices of one shape at once: the fast twin of `orthogonalise`.
 
     X_k = Q_k X_0, Q <- P Q, A <- P A P, P = a + b A + c A A
@@ -73,7 +75,7 @@ class Muon(torch.optim.Optimizer):
     """Momentum whose every step is an orthogonal matrix, for the hidden matrices of a network.
 
     B <- mu B + (1 - mu) G; O = orthogonalise((1 - mu) G + mu B)
-    W <- W - lr (0.2 sqrt(max(rows, cols)) O + decay W)
+    W <- W - lr (0.2 sqrt(max(rows, columns)) O + decay W)
 
     The factor gives the step the size of one of AdamW's, so that both share a learning rate.
     Matrices of one shape are orthogonalised together.

@@ -143,6 +143,6 @@ class DenoisingDiffusionPytorch:
             return 2 * self._diffusion(model, steps).sample(labels) - 1
 
 
-def rivals() -> list:
+def baselines() -> list:
     """Return one of each, untrained."""
     return [Diffusers(), SmallDiffusion(), DenoisingDiffusionPytorch()]

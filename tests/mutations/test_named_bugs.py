@@ -1,6 +1,6 @@
 """Break the package in a copy, one bug at a time, and see the test that names it go red.
 
-A test that stays green with its bug planted would prove nothing. Each bug is one replaced piece of
+A test that stays green with its bug in place would prove nothing. Each bug is one replaced piece of
 source; the copy is thrown away.
 """
 
@@ -305,13 +305,13 @@ def run_with(package_parent: Path, test: str) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_a_planted_bug_turns_its_test_red(bug, tmp_path):
-    module, stands, planted, test = BUGS[bug]
+def test_a_named_bug_turns_its_test_red(bug, tmp_path):
+    module, stands, bug_text, test = BUGS[bug]
     shutil.copytree(ROOT / "code" / "attnoise", tmp_path / "attnoise")
     path = tmp_path / "attnoise" / module
     source = path.read_text()
     assert source.count(stands) == 1, f"{module} must hold {stands!r} exactly once"
-    path.write_text(source.replace(stands, planted))
+    path.write_text(source.replace(stands, bug_text))
     result = run_with(tmp_path, test)
     assert result.returncode == 1, f"{test} stayed green\n{result.stdout}"
     assert " failed" in result.stdout

@@ -1,0 +1,133 @@
+"""Run the mutants, compare the survivors with the list, say the score: `make mutants`.
+
+Red where a survivor is not listed, where a listed one is killed or gone, or where fewer than 95 %
+of the mutants that are not equivalent are killed.
+"""
+
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import tyro
+
+from .mutants import ROOMS, Mutant, all_mutants
+from .runner import Baseline, find_killer, preload, tests_of
+
+LIST = Path(__file__).with_name("survivors.toml")
+KILLED_AT_LEAST = 0.95
+
+
+def listed() -> dict[str, dict]:
+    """The survivors that are known, by name: each with its reason, and whether it is equivalent."""
+    return tomllib.loads(LIST.read_text(encoding="utf-8"))
+
+
+def compare(results: dict[str, str], mutants: list[Mutant], known: dict[str, dict]) -> list[str]:
+    """Say what is wrong: survivors that are not listed, listed mutants that were killed."""
+    faults = []
+    for mutant in mutants:
+        killer = results[mutant.name]
+        if not killer and mutant.name not in known:
+            faults.append(f"survived, not listed: {describe(mutant)}")
+        if killer and mutant.name in known:
+            faults.append(f"listed, but killed by {killer}: {describe(mutant)}")
+    return faults
+
+
+def describe(mutant: Mutant) -> str:
+    """A mutant in the form of the list."""
+    return (
+        f"\n[{mutant.name}]  # line {mutant.line}\nmodule = {mutant.module!r}\n"
+        f"before = {mutant.before!r}\nafter = {mutant.after!r}"
+    )
+
+
+def score(results: dict[str, str], known: dict[str, dict]) -> float:
+    """The fraction of mutants that are not equivalent and were killed."""
+    counted = [name for name in results if not known.get(name, {}).get("equivalent", False)]
+    return sum(bool(results[name]) for name in counted) / max(1, len(counted))
+
+
+def run(mutants: list[Mutant], workers: int, folder: Path) -> dict[str, str]:
+    """Try every mutant, on several processes; {name: the test file that killed it, or ""}."""
+    preload(sorted({path for mutant in mutants for path in tests_of(mutant.module)}))
+    children, started = [], time.time()
+    for worker in range(workers):
+        child = os.fork()
+        if child:
+            children.append(child)
+            continue
+        code = 1
+        try:
+            work(mutants[worker::workers], folder, folder / f"results.{worker}", started)
+            code = 0
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    if any([os.waitpid(child, 0)[1] for child in children]):
+        sys.exit("A worker failed; see above.")
+    lines = [line for path in folder.glob("results.*") for line in path.read_text().splitlines()]
+    return dict(json.loads(line) for line in lines)
+
+
+def work(mutants: list[Mutant], folder: Path, stored: Path, started: float) -> None:
+    """One worker's mutants, one after the other; each result is a line of a file."""
+    baseline = Baseline(folder)
+    with stored.open("w", encoding="utf-8") as file:
+        for i, mutant in enumerate(mutants, start=1):
+            killer = find_killer(mutant, baseline)
+            file.write(json.dumps([mutant.name, killer]) + "\n")
+            file.flush()
+            if not killer or i % 50 == 0:
+                seconds = time.time() - started
+                where = f"{mutant.module}:{mutant.line}: {mutant.before} -> {mutant.after}"
+                print(f"{i}/{len(mutants)}, {seconds:.0f} s", "" if killer else where, flush=True)
+
+
+def main(
+    rooms: tuple[str, ...] = ROOMS, sample: int = 0, seed: int = 0, workers: int = 2, only: str = ""
+) -> None:
+    """Run the mutation tests.
+
+    Args:
+        rooms: the package's rooms whose modules are changed
+        sample: how many mutants to draw; 0 takes all
+        seed: of the draw
+        workers: processes that run at the same time
+        only: a part of a module's path, such as masks
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    mutants, known = all_mutants(rooms), listed()
+    # A listed mutant that no module yields any more: its line was changed, so look again.
+    gone = [
+        name
+        for name, entry in known.items()
+        if entry["module"].split("/")[0] in rooms and name not in {m.name for m in mutants}
+    ]
+    mutants = [mutant for mutant in mutants if only in mutant.module]
+    if sample:
+        mutants = random.Random(seed).sample(mutants, min(sample, len(mutants)))
+    print(f"{len(mutants)} mutants", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        results = run(mutants, workers, Path(folder))
+    faults = [f"listed, but gone: [{name}] of {known[name]['module']}" for name in gone]
+    faults += compare(results, mutants, known)
+    made = Counter(mutant.module.split("/")[0] for mutant in mutants)
+    killed = Counter(m.module.split("/")[0] for m in mutants if results[m.name])
+    for room in made:
+        print(f"{room:14} {made[room]:5} mutants, {killed[room]:5} killed")
+    found = score(results, known)
+    print(f"{found:.1%} of the mutants that are not equivalent are killed ({len(mutants)} tried)")
+    print("\n".join(faults))
+    if faults or (found < KILLED_AT_LEAST and not sample):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
