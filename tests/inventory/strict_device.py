@@ -9,6 +9,8 @@ numbers on the CPU, but they say that they lie on "strict", and while the contex
   which draws the numbers that a CPU generator with the same seed draws;
 - count what makes the host wait: every value that is read back, and every copy to the device.
 
+It needs a torch that lets Python play the backend (`AVAILABLE`); older ones have no such hooks.
+
 Source: the wrapper subclass and the mode are torch's own extension points; see
 https://pytorch.org/docs/stable/notes/extending.html#extending-torch-python-api.
 """
@@ -26,10 +28,23 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map, tree_map_only
 
 NAME = "strict"
-if torch._C._get_privateuse1_backend_name() != NAME:  # once a process
+AVAILABLE = hasattr(backend_registration, "_setup_privateuseone_for_python_backend")
+
+
+class _Backend(getattr(backend_registration, "_DummyBackendModule", object)):
+    """What torch asks the module of a backend; randomness lives in generators alone."""
+
+    def get_rng_state(self, device=None) -> torch.Tensor:
+        return torch.zeros(0, dtype=torch.uint8)
+
+    def set_rng_state(self, state, device=None) -> None:
+        pass
+
+
+if AVAILABLE and torch._C._get_privateuse1_backend_name() != NAME:  # once a process
     # With a guard and hooks in Python, autograd and nn.Module take it for a device like others.
-    backend_registration._setup_privateuseone_for_python_backend(rename=NAME)
-STRICT = torch.device(NAME, 0)
+    backend_registration._setup_privateuseone_for_python_backend(NAME, _Backend())
+STRICT = torch.device(NAME if AVAILABLE else "meta", 0)
 REFUSED = (torch.float64, torch.complex128)
 
 aten = torch.ops.aten
@@ -245,6 +260,9 @@ def _attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False
                enable_gqa=False):  # fmt: skip
     if attn_mask is not None and attn_mask.device != query.device:
         raise RuntimeError("scaled_dot_product_attention: attn_mask lies on another device")
+    if attn_mask is not None and attn_mask.dtype == torch.bool:  # as the dispatcher does it
+        nothing = torch.zeros_like(attn_mask, dtype=query.dtype)
+        attn_mask = nothing.masked_fill(~attn_mask, float("-inf"))
     if enable_gqa:
         times = query.shape[-3] // key.shape[-3]
         key, value = (x.repeat_interleave(times, -3) for x in (key, value))

@@ -1,0 +1,6 @@
+"""The whole inventory: what is known of every public name."""
+
+from .entries_core import CORE
+from .entries_denoising import DENOISING
+
+ENTRIES = {**CORE, **DENOISING}
