@@ -2,5 +2,6 @@
 
 from .entries_core import CORE
 from .entries_denoising import DENOISING
+from .entries_serving import SERVING
 
-ENTRIES = {**CORE, **DENOISING}
+ENTRIES = {**CORE, **DENOISING, **SERVING}

@@ -560,4 +560,3 @@ def _gpt2() -> dict[str, torch.Tensor]:
     for name in ("h.0.ln_1", "h.0.ln_2", "ln_f"):
         weights |= {f"{name}.weight": torch.ones(8), f"{name}.bias": torch.zeros(8)}
     return weights
-

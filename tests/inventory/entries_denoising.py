@@ -90,8 +90,13 @@ def _network(build: Any) -> Entry:
 def _sampler(name: str, where: str = "cosine", bad: Any = (), **options: Any) -> Entry:
     def call(at: Place) -> Any:
         noise = path(where)
-        given = {"denoiser": learning(at, noise), "x_T": at.normal(2, 2), "path": noise,
-                 "generator": at.generator(), "timesteps": _whole(name, stops(noise))}
+        given = {
+            "denoiser": learning(at, noise),
+            "x_T": at.normal(2, 2),
+            "path": noise,
+            "generator": at.generator(),
+            "timesteps": _whole(name, stops(noise)),
+        }
         return find(f"diffusion.{name}"), {**given, **options}  # fmt: skip
 
     return Entry(family="sampler", call=call, bad=[*BAD_SAMPLER, *bad])
@@ -111,16 +116,26 @@ def _schedule(function: str, bad: Any, **options: Any) -> Entry:
 
 def _target(name: str, bad: Any = ()) -> Entry:
     def call(at: Place) -> Any:
-        given = {"target": "v", "output": at.normal(2, 2), "x_t": at.normal(2, 2, seed=1),
-                 "alpha": at.fill(0.8, 2, 1), "sigma": at.fill(0.6, 2, 1)}
+        given = {
+            "target": "v",
+            "output": at.normal(2, 2),
+            "x_t": at.normal(2, 2, seed=1),
+            "alpha": at.fill(0.8, 2, 1),
+            "sigma": at.fill(0.6, 2, 1),
+        }
         return find(f"diffusion.{name}"), given  # fmt: skip
 
     return Entry(family="function", call=call, bad=[{"target": "w"}, *bad])
 
 
 def _simple(at: Place, **options: Any) -> Any:
-    given = {"model": points(at), "x0": at.normal(4, 2), "schedule": path(),
-             "generator": at.generator(), **options}
+    given = {
+        "model": points(at),
+        "x0": at.normal(4, 2),
+        "schedule": path(),
+        "generator": at.generator(),
+        **options,
+    }
     return find("diffusion.simple_loss"), given  # fmt: skip
 
 
@@ -231,6 +246,18 @@ DIFFUSION = {
         call=lambda at: (find("diffusion.noise_like"),
                          {"x": at.normal(4, 8), "generator": at.generator()}),
         bad=[{"x": torch.zeros(2, dtype=torch.long)}],
+    ),
+    "diffusion.append_dims": Entry(
+        family="function",
+        call=lambda at: (find("diffusion.append_dims"),
+                         {"coefficient": at.times(0.3, 0.7), "x": at.normal(2, 3)}),
+        bad=[{"coefficient": torch.ones(3)}, {"coefficient": torch.ones(2, 1)}],
+    ),
+    "diffusion.check_samples": Entry(
+        family="function",
+        call=lambda at: (lambda x: find("diffusion.check_samples")("x", x) or x,
+                         {"x": at.normal(2, 2)}),
+        bad=[{"x": torch.full((2, 2), nan)}, {"x": torch.zeros(2, 2, dtype=torch.uint8)}],
     ),
     "diffusion.forward_step": Entry(
         family="function",
@@ -477,7 +504,7 @@ def autoencoder(at: Place, bottleneck: str = "vae", measured: bool = True) -> An
                   levels=(5, 4) if bottleneck == "fsq" else ())  # fmt: skip
     model = at.model(find("latent.Autoencoder"), config)
     if measured:
-        find("latent.measure_latents")(model, at.images(8, 1, 8, 8))
+        find("latent.fit_latent_scale")(model, at.images(8, 1, 8, 8))
     return model
 
 
@@ -534,9 +561,9 @@ LATENT = {
         call=lambda at: (autoencoder(at).decode, {"latents": at.normal(2, 2, 4, 4)}),
         bad=[{"latents": torch.ones(2, 3, 4, 4)}, {"latents": torch.ones(2, 2, 5, 4)}],
     ),
-    "latent.draw_latents": Entry(
+    "latent.reparameterise": Entry(
         family="function",
-        call=lambda at: (find("latent.draw_latents"),
+        call=lambda at: (find("latent.reparameterise"),
                          {"mean": at.normal(2, 3), "log_variance": at.normal(2, 3, seed=1),
                           "generator": at.generator()}),
         bad=[{"log_variance": torch.ones(2, 4)}],
@@ -557,7 +584,7 @@ LATENT = {
         family="loss", call=_objective("autoencoder_loss", kl_weight=0.1),
         bad=[*WRONG, {"kl_weight": -1.0}, {"kl_weight": nan}],
     ),
-    "latent.measure_latents": Entry(
+    "latent.fit_latent_scale": Entry(
         family="function",
         call=lambda at: (lambda images: _measured(at, images), {"images": at.images(8, 1, 8, 8)}),
         bad=[*WRONG, {"images": torch.ones(0, 1, 8, 8)}, {"images": torch.ones(8, 1, 8, 8)}],
@@ -617,7 +644,7 @@ LATENT = {
 
 def _measured(at: Place, images: torch.Tensor) -> Any:
     model = autoencoder(at, measured=False)
-    find("latent.measure_latents")(model, images)
+    find("latent.fit_latent_scale")(model, images)
     return model.latent_mean, model.latent_std
 
 
@@ -664,8 +691,10 @@ def _dit(**options: Any) -> Entry:
     def call(at: Place) -> Any:
         given = {"x_t": at.normal(2, 1, 8, 8), "time": at.times(0.3, 0.7), "label": at.whole(0, 3)}
         if text:
-            given |= {"context": at.normal(2, 3, text),
-                      "context_mask": at.whole([True] * 3, [True, False, False])[:, None, None]}
+            given |= {
+                "context": at.normal(2, 3, text),
+                "context_mask": at.whole([True] * 3, [True, False, False])[:, None, None],
+            }
         return dit(at, **options), given  # fmt: skip
 
     more = [{"context": None}, {"context": torch.ones(2, 3, 5)}] if text else []
@@ -681,6 +710,13 @@ def _sample(at: Place, sampler: str = "euler") -> Any:
 
 TOGETHER = {
     "together.DIT_PRESETS": Entry(family="constant"),
+    "together.SAMPLERS": Entry(family="constant"),
+    "together.condition_on_text": Entry(
+        family="function",
+        call=lambda at: (lambda tokens, guidance_scale: _told(at, tokens, guidance_scale),
+                         {"tokens": at.whole(*CAPTIONS), "guidance_scale": 2.0}),
+        bad=[*BAD_CAPTIONS, {"guidance_scale": nan}],
+    ),
     "together.DiTConfig": Entry(
         family="config",
         call=lambda at: (find("together.DiTConfig"), {"image_size": 8, "d": 8, "heads": 2}),
@@ -702,16 +738,16 @@ TOGETHER = {
     ),
     "together.ContrastivePair": Entry(
         family="model",
-        call=lambda at: (_pair(at), {"pictures": at.images(2, 1, 8, 8),
+        call=lambda at: (_pair(at), {"images": at.images(2, 1, 8, 8),
                                      "tokens": at.whole(*CAPTIONS)}),
-        bad=[*BAD_CAPTIONS, {"pictures": torch.ones(2, 3, 8, 8)}],
+        bad=[*BAD_CAPTIONS, {"images": torch.ones(2, 3, 8, 8)}],
         build=lambda: (find("together.ContrastivePair"),
-                       {"text": text_encoder(Place()), "pictures": vit(Place()), "d": 3}),
+                       {"text": text_encoder(Place()), "images": vit(Place()), "d": 3}),
         bad_build=counts("d"),
     ),
     "together.ContrastivePair.loss": Entry(
         family="loss",
-        call=lambda at: (_pair(at).loss, {"pictures": at.images(2, 1, 8, 8),
+        call=lambda at: (_pair(at).loss, {"images": at.images(2, 1, 8, 8),
                                           "tokens": at.whole(*CAPTIONS)}),
         bad=[*BAD_CAPTIONS, {"tokens": torch.ones(3, 10, dtype=torch.long)}],
     ),
@@ -755,6 +791,12 @@ TOGETHER = {
         bad=[*BAD_CAPTIONS, *BAD_LATENTS, {"latents": torch.ones(2, 3, 4, 4)}],
     ),
 }  # fmt: skip
+
+
+def _told(at: Place, tokens: torch.Tensor, guidance_scale: float) -> Any:
+    denoiser, label = make("together.condition_on_text", model=text_to_image(at), tokens=tokens,
+                           guidance_scale=guidance_scale)  # fmt: skip
+    return denoiser(at.normal(2, 2, 4, 4), at.times(0.3, 0.7), label)
 
 
 def _pair(at: Place) -> Any:

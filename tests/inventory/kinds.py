@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
@@ -159,8 +160,14 @@ def run(call: Call, changes: Mapping[str, Any] | None = None) -> Any:
 
 
 def tensors(result: Any) -> list[Tensor]:
-    """Return the tensors in a result."""
-    return [x for x in tree_leaves(result) if isinstance(x, Tensor)]
+    """Return the tensors in a result, and its arrays and fractions as tensors."""
+    found = []
+    for leaf in tree_leaves(result):
+        if isinstance(leaf, Tensor):
+            found.append(leaf)
+        elif isinstance(leaf, float | np.ndarray):
+            found.append(torch.as_tensor(leaf))
+    return found
 
 
 def check_device(entry: Entry) -> None:
@@ -168,10 +175,11 @@ def check_device(entry: Entry) -> None:
     expected = tensors(run(entry.call(Place())))
     for generators in (NAME, "cpu"):
         with strict_device():
-            found = tensors(run(entry.call(Place(NAME, generators=generators))))
-            if entry.family != "measure":
-                places = {x.device.type for x in found}
+            result = run(entry.call(Place(NAME, generators=generators)))
+            if entry.family not in ("measure", "plain"):
+                places = {x.device.type for x in tree_leaves(result) if isinstance(x, Tensor)}
                 assert places <= {NAME}, f"the result lies on {places}"
+            found = tensors(result)
             moved = [x.cpu() for x in found]
         assert len(moved) == len(expected)
         for ours, theirs in zip(moved, expected, strict=True):

@@ -27,6 +27,13 @@ OLD_NAMES = {
     "score_captions": "judge_pictures",
     "GraphemeToPhonemeRules": "LetterRules",
     "progress_bar": "watched",
+    "fit_latent_scale": "measure_latents",
+    "reparameterise": "draw_latents",
+    "condition_on_text": "captioned",
+    "append_dims": "like",
+    "LexiconEntry": "Entry",
+    "DetectedObject": "Found",
+    "embed_images": "embed_pictures",
 }
 OLD_ARGUMENTS = {
     "time": "t",
@@ -44,6 +51,7 @@ OLD_ARGUMENTS = {
     "timesteps": "times",
     "ema_student": "target",
     "path": "schedule",
+    "images": "pictures",
     "pronunciations": "ways",
 }
 
