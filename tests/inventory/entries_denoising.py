@@ -139,10 +139,11 @@ def _simple(at: Place, **options: Any) -> Any:
     return find("diffusion.simple_loss"), given  # fmt: skip
 
 
-EVERY_LOSS = [
+EVERY_LOSS = [  # eps on a path that ends in noise alone: only where its weight stays finite
     lambda at, t=t, w=w: {"target": t, "weighting": w, "schedule": path("zero")}
     for t in ("eps", "x0", "v", "u")
     for w in ("simple", "x0", "v", "u", "min_snr")
+    if t != "eps" or w in ("simple", "min_snr")
 ]
 BAD_GUIDANCE = [{"guidance_scale": nan}, {"guidance_scale": inf}, {"null_label": None},
                 {"null_label": 2}, {"interval": (0.5, 0.2)}, {"interval": (nan, 1.0)},
@@ -335,6 +336,7 @@ DIFFUSION = {
                           "teacher": learning(at, path()), "x0": at.normal(4, 2), "path": path(),
                           "timesteps": stops(path()), "generator": at.generator()}),
         bad=[*BAD_X0, *BAD_STEPS[:4], {"timesteps": [10, 5]}],
+        rtol=6,  # a small difference of two answers
     ),
     "diffusion.IdealDenoiser": Entry(
         family="function",

@@ -40,6 +40,9 @@ class _Backend(getattr(backend_registration, "_DummyBackendModule", object)):
     def set_rng_state(self, state, device=None) -> None:
         pass
 
+    def get_amp_supported_dtype(self) -> list[torch.dtype]:
+        return [torch.float16, torch.bfloat16]
+
 
 if AVAILABLE and torch._C._get_privateuse1_backend_name() != NAME:  # once a process
     # With a guard and hooks in Python, autograd and nn.Module take it for a device like others.
@@ -150,7 +153,7 @@ class _Dispatch(TorchDispatchMode):
         held = tree_map_only(StrictTensor, lambda x: x.held, (args, kwargs))
         out = func(*held[0], **held[1])
         if _writes_in_place(func):
-            return args[0]
+            return args[0] if func._schema.returns else None
         if asked is not None and not to_strict:
             return out  # to the CPU
         return tree_map(lambda x: StrictTensor(x) if _plain(x) else x, out)
