@@ -63,8 +63,9 @@ lint: $(INSTALLED)  ## check format, style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-notebooks: $(INSTALLED)  ## run all chapters again, store and normalise their outputs
+notebooks: $(INSTALLED)  ## run all chapters again, store their outputs, and make the landing page's figure
 	$(ONE_THREAD) $(BIN)/python tools/notebooks.py execute
+	$(ONE_THREAD) $(BIN)/python tools/hero.py
 
 students: $(INSTALLED)  ## make the student edition: notebooks and a website without solutions
 	@$(BIN)/python tools/vendor.py

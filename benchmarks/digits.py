@@ -1,6 +1,6 @@
 """Our digit denoiser beside a public library's of equal size: speed, and distance reached.
 
-ours       attnoise DenoisingTransformer, x0-prediction, min-SNR weighting, cosine schedule
+ours       attnoise DiT, x0-prediction, min-SNR weighting, cosine schedule
 diffusers  UNet2DModel with attention and class embeddings, DDPMScheduler (cosine), with each of its
            prediction types "epsilon" and "sample"
 
@@ -23,19 +23,19 @@ from torch.nn import functional as F
 
 from attnoise.data import load_digits
 from attnoise.diffusion import (
-    DenoisingTransformer,
-    DenoisingTransformerConfig,
     NetworkDenoiser,
     cosine_schedule,
     ddpm_sample,
     last,
+    make_timesteps,
     simple_loss,
-    spaced_timesteps,
 )
 from attnoise.evaluation.baselines import PerClassGaussian
 from attnoise.evaluation.classifiers import digit_classifier
 from attnoise.evaluation.metrics import frechet_distance, frechet_floor
-from attnoise.training.loop import EMA, draw_batch, learning_rate
+from attnoise.together import DIT_PRESETS, DiT, DiTConfig
+from attnoise.training.ema import EMA
+from attnoise.training.loop import draw_batch, learning_rate
 from attnoise.training.optimizers import make_optimizers
 
 BATCH, SAMPLES, STEPS = 128, 1000, 100
@@ -48,8 +48,8 @@ class Ours:
     name = "ours"
 
     def __init__(self) -> None:
-        config = DenoisingTransformerConfig(d=64, depth=3, heads=4, patch=2)
-        self.model, self.schedule = DenoisingTransformer(config), cosine_schedule(1000)
+        config = DiTConfig(**DIT_PRESETS["digits"])
+        self.model, self.schedule = DiT(config), cosine_schedule(1000)
 
     def loss(self, images, labels, generator):
         options = {"target": "x0", "weighting": "min_snr"}
@@ -58,7 +58,7 @@ class Ours:
     def sample(self, model, labels, generator):
         denoiser = NetworkDenoiser(model, self.schedule, "x0", clip=1.0)
         x = torch.randn(len(labels), 1, 8, 8, generator=generator)
-        times = spaced_timesteps(1000, STEPS)
+        times = make_timesteps(self.schedule, STEPS, "trailing")
         return last(
             ddpm_sample(denoiser, x, self.schedule, generator, timesteps=times, label=labels)
         )

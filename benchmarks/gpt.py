@@ -35,7 +35,7 @@ WIDTH, FULL = 128, 256  # of the models that write
 
 def make_ours(d: int, context: int) -> GPT:
     block = BlockConfig(d=d, heads=HEADS, causal=True)
-    return GPT(GPTConfig(vocab=VOCAB, context=context, depth=DEPTH, block=block))
+    return GPT(GPTConfig(vocab=VOCAB, max_length=context, depth=DEPTH, block=block))
 
 
 class TorchGPT(nn.Module):
@@ -130,7 +130,7 @@ def make_writers() -> dict[str, Callable[[int, bool], object]]:
 
     def write(streams: int, cache: bool) -> list[torch.Tensor]:
         generator = torch.Generator().manual_seed(0)
-        steps = generate(ours, [[0]] * streams, generator, tokens=FULL - 1, use_cache=cache)
+        steps = generate(ours, [[0]] * streams, generator, max_new_tokens=FULL - 1, use_cache=cache)
         return list(steps)
 
     def write_theirs(streams: int, cache: bool) -> torch.Tensor:

@@ -32,7 +32,7 @@ from attnoise.training.loop import learning_rate
 from attnoise.training.optimizers import make_optimizers
 from attnoise.transformers import (
     GPT,
-    PRESETS,
+    GPT_PRESETS,
     CharacterTokenizer,
     GPTConfig,
     mean_loss,
@@ -57,7 +57,7 @@ def operations_per_token(model: GPT) -> float:
     count = sum(parameter.numel() for parameter in model.parameters())
     if model.positions is not None:
         count -= model.positions.weight.numel()
-    return 6 * count + 12 * config.depth * config.block.d * config.context
+    return 6 * count + 12 * config.depth * config.block.d * config.max_length
 
 
 def peak_of(name: str) -> float | None:
@@ -95,7 +95,7 @@ def measure_speed(
     generator = torch.Generator(device).manual_seed(0)
     model = GPT(config).to(device).train()
     loss, optimizer = make_loss(model, compiled), fused_adamw(model, 1e-4, 0.1)
-    shape, found = (batch, config.context + 1), []
+    shape, found = (batch, config.max_length + 1), []
     for _ in range(6):
         start = synchronised_clock(device)
         for _ in range(steps):
@@ -103,7 +103,7 @@ def measure_speed(
             loss(tokens).backward()
             optimizer.step()
             optimizer.zero_grad()
-        found.append(steps * batch * config.context / (synchronised_clock(device) - start))
+        found.append(steps * batch * config.max_length / (synchronised_clock(device) - start))
     return statistics.median(found[1:]), model  # the first compiles and warms up
 
 
@@ -113,13 +113,13 @@ def train_characters(
 ) -> Iterator[Point]:  # fmt: skip
     """Train on tokens that lie on the device, and yield a point every so many steps."""
     torch.manual_seed(seed)  # the first weights, and dropout
-    device, offsets = train.device, torch.arange(config.context + 1, device=train.device)
+    device, offsets = train.device, torch.arange(config.max_length + 1, device=train.device)
     generator = torch.Generator(device).manual_seed(seed)
     model = GPT(config).to(device).train()
     loss, optimizer, seconds = make_loss(model, compiled), fused_adamw(model, lr, 0.1), 0.0
 
     def draw() -> Tensor:
-        last = len(train) - config.context
+        last = len(train) - config.max_length
         return train[torch.randint(last, (batch, 1), generator=generator, device=device) + offsets]
 
     for _ in range(3):  # compile before the clock starts; no weight changes
@@ -137,7 +137,7 @@ def train_characters(
         if step % every == 0:
             seconds += synchronised_clock(device) - start
             with torch.autocast(device.type, dtype=torch.bfloat16):
-                value = mean_loss(model.eval(), unseen, stride=config.context, batch=256)
+                value = mean_loss(model.eval(), unseen, stride=config.max_length, batch=256)
             model.train()
             yield Point(step, seconds, value)
 
@@ -161,7 +161,7 @@ def read_characters(path: Path | None) -> tuple[Tensor, Tensor, int]:
 
 
 def report_speed(device: torch.device, batch: int, steps: int, peak: float | None) -> None:
-    config = replace(PRESETS["gpt2"], vocab=50304)
+    config = replace(GPT_PRESETS["gpt2"], vocab=50304)
     speed, model = measure_speed(config, device, batch=batch, steps=steps)
     share = (
         "peak unknown: --peak"
@@ -174,7 +174,7 @@ def report_speed(device: torch.device, batch: int, steps: int, peak: float | Non
 
 def report_shakespeare(device: torch.device, path: Path | None, goal: float) -> None:
     train, unseen, vocab = read_characters(path)
-    config = replace(PRESETS["nanogpt-shakespeare"], vocab=vocab)
+    config = replace(GPT_PRESETS["nanogpt-shakespeare"], vocab=vocab)
     points = list(train_characters(config, train.to(device), unseen.to(device)))
     reached, best = summarise(points, goal)
     found = "never" if reached is None else f"{reached.seconds:.1f} s (step {reached.step})"

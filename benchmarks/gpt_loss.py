@@ -31,7 +31,7 @@ from x_transformers import Decoder, TransformerWrapper
 
 from attnoise.data import load_shakespeare
 from attnoise.training.optimizers import make_optimizers
-from attnoise.transformers import GPT, PRESETS, BlockConfig, CharacterTokenizer, GPTConfig
+from attnoise.transformers import GPT, GPT_PRESETS, BlockConfig, CharacterTokenizer, GPTConfig
 
 D, DEPTH, HEADS, CONTEXT = 128, 4, 4, 64
 
@@ -70,11 +70,11 @@ class Recipe:
 
 def build_ours(vocab: int) -> GPT:
     block = BlockConfig(d=D, heads=HEADS, causal=True, bias=False, positions="rotary")
-    return GPT(GPTConfig(vocab=vocab, context=CONTEXT, depth=DEPTH, block=block))
+    return GPT(GPTConfig(vocab=vocab, max_length=CONTEXT, depth=DEPTH, block=block))
 
 
 def build_nanogpt(vocab: int) -> GPT:
-    return GPT(replace(PRESETS["nanogpt-shakespeare-cpu"], vocab=vocab))
+    return GPT(replace(GPT_PRESETS["nanogpt-shakespeare-cpu"], vocab=vocab))
 
 
 def build_x_transformers(vocab: int) -> nn.Module:

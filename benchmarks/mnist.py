@@ -28,14 +28,15 @@ from attnoise.diffusion import (
     cosine_schedule,
     ddpm_sample,
     last,
+    make_timesteps,
     shift_schedule,
     simple_loss,
-    spaced_timesteps,
 )
 from attnoise.evaluation.baselines import PerClassGaussian
 from attnoise.evaluation.classifiers import mnist_classifier
 from attnoise.evaluation.metrics import frechet_distance, frechet_floor
-from attnoise.training.loop import EMA, draw_batch, learning_rate
+from attnoise.training.ema import EMA
+from attnoise.training.loop import draw_batch, learning_rate
 from attnoise.training.optimizers import make_optimizers
 
 from .rivals import rivals
@@ -60,7 +61,7 @@ class Ours:
     def sample(self, model, labels, steps, generator):
         denoiser = NetworkDenoiser(model, self.schedule, "x0", clip=1.0)
         x = torch.randn(len(labels), 1, 28, 28, generator=generator)
-        grid = spaced_timesteps(1000, steps)
+        grid = make_timesteps(self.schedule, steps, "trailing")
         return last(
             ddpm_sample(denoiser, x, self.schedule, generator, timesteps=grid, label=labels)
         )

@@ -30,7 +30,7 @@ from attnoise.diffusion import (
     euler_sample,
     heun_sample,
     last,
-    time_grid,
+    make_timesteps,
 )
 from attnoise.evaluation.classifiers import digit_classifier
 from attnoise.evaluation.metrics import frechet_distance
@@ -41,7 +41,7 @@ SOLVERS = {
     "DDIM": (ddim_sample, {}),
     "DDIM, eta 1": (ddim_sample, {"eta": 1.0}),
     "Euler": (euler_sample, {}),
-    "Heun": (heun_sample, {"clock": "angle"}),
+    "Heun": (heun_sample, {"parametrisation": "trig"}),
     "EDM": (edm_sample, {}),
     "DPM-Solver++(2M)": (dpm_solver_sample, {}),
 }
@@ -78,7 +78,7 @@ def compare_overhead(model, rounds: int) -> None:
         for name, (solver, options) in SOLVERS.items():
             timed, generator = Timed(model), torch.Generator().manual_seed(0)
             denoiser = NetworkDenoiser(timed, SCHEDULE, "x0", clip=1.0)
-            grid = time_grid(SCHEDULE, 20)
+            grid = make_timesteps(SCHEDULE, 20)
             start = time.process_time()
             last(solver(denoiser, x, SCHEDULE, generator, timesteps=grid, label=label, **options))
             whole = time.process_time() - start
@@ -92,7 +92,7 @@ def compare_overhead(model, rounds: int) -> None:
 
 def ours(model, x, label, steps: int) -> torch.Tensor:
     denoiser = NetworkDenoiser(model, SCHEDULE, "x0", clip=1.0)
-    grid = time_grid(SCHEDULE, steps)
+    grid = make_timesteps(SCHEDULE, steps)
     return last(dpm_solver_sample(denoiser, x, SCHEDULE, timesteps=grid, label=label))
 
 

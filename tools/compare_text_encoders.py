@@ -22,8 +22,8 @@ from attnoise.data.captions import encode_captions, load_captions
 from attnoise.evaluation.metrics import wilson_interval
 from attnoise.together import ContrastivePair, TextToImage
 from attnoise.training.checkpoints import FOLDER, load_checkpoint
+from attnoise.training.ema import EMA
 from attnoise.training.files import write_atomically
-from attnoise.training.loop import EMA
 from attnoise.transformers import BlockConfig, ViT, ViTConfig
 from training import run
 

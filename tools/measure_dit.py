@@ -23,8 +23,9 @@ from attnoise.data import draw_captions
 from attnoise.diffusion import UNet, UNetConfig, flow_loss
 from attnoise.together import DiT, DiTConfig
 from attnoise.training.checkpoints import FOLDER, load_checkpoint
+from attnoise.training.ema import EMA
 from attnoise.training.files import write_atomically
-from attnoise.training.loop import EMA, train
+from attnoise.training.loop import train
 from attnoise.transformers.block import Modulation
 
 BATCH, STEPS, RATES = 32, 800, (3e-3, 6e-3, 1.2e-2, 2.4e-2)

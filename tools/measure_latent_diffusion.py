@@ -23,13 +23,21 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from attnoise.data import draw_captions, load_captions
-from attnoise.diffusion import LinearPath, NetworkDenoiser, euler_sample, flow_loss, last, time_grid
+from attnoise.diffusion import (
+    LinearPath,
+    NetworkDenoiser,
+    euler_sample,
+    flow_loss,
+    last,
+    make_timesteps,
+)
 from attnoise.evaluation.metrics import wilson_interval
 from attnoise.evaluation.picture_parser import judge_pictures
 from attnoise.together import DiT, DiTConfig
 from attnoise.training.checkpoints import FOLDER, load_checkpoint
+from attnoise.training.ema import EMA
 from attnoise.training.files import write_atomically
-from attnoise.training.loop import EMA, train
+from attnoise.training.loop import train
 
 PATH, BATCH, SAMPLES, STEPS = LinearPath(), 32, 344, 16
 SPACES = {  # what the network sees: side, channels, patch
@@ -117,7 +125,12 @@ def measure(run: str, seed: int, data: dict, autoencoder) -> list[dict]:
         denoiser = NetworkDenoiser(ema.model.eval(), PATH, target)
         with torch.no_grad():
             walk = euler_sample(
-                denoiser, noise, PATH, timesteps=time_grid(PATH, STEPS), label=label, clock="flow"
+                denoiser,
+                noise,
+                PATH,
+                timesteps=make_timesteps(PATH, STEPS),
+                label=label,
+                parametrisation="flow",
             )
             drawn = last(walk)
             images = autoencoder.decode(drawn) if space == "latent" else data["unscale"](drawn)

@@ -24,8 +24,7 @@ from attnoise.diffusion import (
     dpm_solver_sample,
     heun_sample,
     last,
-    spaced_timesteps,
-    time_grid,
+    make_timesteps,
 )
 from attnoise.evaluation.baselines import PerClassGaussian
 from attnoise.evaluation.classifiers import digit_classifier
@@ -40,8 +39,8 @@ SPACINGS = ("even", "leading", "karras", "log_snr")
 SCHEDULE = cosine_schedule(1000)
 SOLVERS = {
     "DDIM": (ddim_sample, {}),
-    "Heun": (heun_sample, {"clock": "sigma"}),
-    "Heun, angle": (heun_sample, {"clock": "angle"}),
+    "Heun": (heun_sample, {"parametrisation": "ve"}),
+    "Heun, trig": (heun_sample, {"parametrisation": "trig"}),
     "DPM-Solver++(2M)": (dpm_solver_sample, {}),
 }
 
@@ -52,11 +51,11 @@ def draw(denoiser, solver: str, calls: int, seed: int, spacing: str = "even") ->
     noise = torch.randn(SAMPLES, 1, 8, 8, generator=generator)
     label = torch.arange(SAMPLES) % 10
     if solver == "DDPM":
-        grid = spaced_timesteps(SCHEDULE.T, calls)
+        grid = make_timesteps(SCHEDULE, calls, "trailing")
         steps = ddpm_sample(denoiser, noise, SCHEDULE, generator, timesteps=grid, label=label)
     else:
         kind, options = SOLVERS[solver]
-        grid = time_grid(SCHEDULE, calls // 2 if kind is heun_sample else calls, spacing)
+        grid = make_timesteps(SCHEDULE, calls // 2 if kind is heun_sample else calls, spacing)
         steps = kind(denoiser, noise, SCHEDULE, timesteps=grid, label=label, **options)
     return stored(last(steps))
 

@@ -22,13 +22,14 @@ from attnoise.data import load_shakespeare
 from attnoise.data.shakespeare import SHA256
 from attnoise.evaluation.metrics import wilson_interval
 from attnoise.training.checkpoints import FOLDER, save_checkpoint
-from attnoise.training.loop import EMA, draw_batch, train
+from attnoise.training.ema import EMA
+from attnoise.training.loop import draw_batch, train
 from attnoise.transformers import (
     BERT,
     BERTConfig,
     BlockConfig,
     BytePairTokenizer,
-    Masked,
+    MaskedTokens,
     SequenceClassifier,
     mask_tokens,
     masked_loss,
@@ -39,7 +40,7 @@ VOCAB, SPECIAL, BATCH, SHARE = 1024, 3, 32, 0.3
 PAD, MASK, CLASS = range(SPECIAL)
 CONFIG = BERTConfig(
     vocab=SPECIAL + VOCAB,
-    context=64,
+    max_length=64,
     depth=3,
     block=BlockConfig(d=128, heads=4, positions="rotary"),
     mask=MASK,
@@ -50,12 +51,14 @@ RATES = (1e-3, 3e-3, 6e-3)
 DRAWS = 5  # draws of labels
 
 
-def hide(text: Tensor, generator: torch.Generator, share: float = SHARE) -> tuple[Tensor, Masked]:
+def hide(
+    text: Tensor, generator: torch.Generator, share: float = SHARE
+) -> tuple[Tensor, MaskedTokens]:
     """Hide tokens and put <class> in front, which is never hidden: "b n" -> "b n+1" each."""
-    masked = mask_tokens(text, CONFIG, generator, share=share, special=SPECIAL)
+    masked = mask_tokens(text, CONFIG, generator, mask_ratio=share, special=SPECIAL)
     front = torch.full((len(text), 1), CLASS)
     chosen = torch.cat([torch.zeros_like(front, dtype=torch.bool), masked.chosen], dim=1)
-    return torch.cat([front, text], 1), Masked(torch.cat([front, masked.tokens], 1), chosen)
+    return torch.cat([front, text], 1), MaskedTokens(torch.cat([front, masked.tokens], 1), chosen)
 
 
 @torch.no_grad()
@@ -215,7 +218,7 @@ def main() -> None:
         "seed": options.seed,
         "steps": options.steps,
         "batch": BATCH,
-        "share_hidden": SHARE,
+        "mask_ratio": SHARE,
         "recipe": f"Muon and AdamW, peak rate {options.lr}, moving average {ema.decay}",
         "special": ["<pad>", "<mask>", "<class>"],
         "start_loss": round(sum(losses[:10]) / 10, 3),

@@ -16,14 +16,12 @@ import torch
 
 from attnoise.data import load_digits
 from attnoise.diffusion import (
-    DenoisingTransformer,
-    DenoisingTransformerConfig,
     NetworkDenoiser,
     cosine_schedule,
     ddpm_sample,
     last,
+    make_timesteps,
     simple_loss,
-    spaced_timesteps,
 )
 from attnoise.evaluation.baselines import PerClassGaussian
 from attnoise.evaluation.classifiers import digit_classifier
@@ -34,10 +32,12 @@ from attnoise.evaluation.metrics import (
     precision_recall,
     two_sample_test,
 )
+from attnoise.together import DIT_PRESETS, DiT, DiTConfig
 from attnoise.training.checkpoints import FOLDER, save_checkpoint
-from attnoise.training.loop import EMA, draw_batch, train
+from attnoise.training.ema import EMA
+from attnoise.training.loop import draw_batch, train
 
-CONFIG = DenoisingTransformerConfig(d=64, depth=3, heads=4, patch=2)
+CONFIG = DiTConfig(**DIT_PRESETS["digits"])
 RECIPE = {"target": "x0", "weighting": "min_snr"}
 BATCH, SAMPLES, NETWORK_CALLS = 128, 1000, 100
 
@@ -78,7 +78,7 @@ def main() -> None:
     generator = torch.Generator().manual_seed(options.seed)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
-        model = DenoisingTransformer(CONFIG)
+        model = DiT(CONFIG)
     ema = EMA(model, decay=0.999)
 
     def loss(model, generator):
@@ -98,7 +98,7 @@ def main() -> None:
     generator = torch.Generator().manual_seed(options.seed + 1)
     denoiser = NetworkDenoiser(ema.model.half().float(), schedule, RECIPE["target"], clip=1.0)
     noise = torch.randn(SAMPLES, 1, 8, 8, generator=generator)
-    timesteps = spaced_timesteps(schedule.T, NETWORK_CALLS)
+    timesteps = make_timesteps(schedule, NETWORK_CALLS, "trailing")
     samples = last(
         ddpm_sample(denoiser, noise, schedule, generator, timesteps=timesteps, label=labels)
     )

@@ -18,8 +18,6 @@ from train_digits import evaluate
 
 from attnoise.data import load_digits
 from attnoise.diffusion import (
-    DenoisingTransformer,
-    DenoisingTransformerConfig,
     PreconditionedDenoiser,
     consistency_loss,
     consistency_sample,
@@ -27,16 +25,18 @@ from attnoise.diffusion import (
     dpm_solver_sample,
     edm_loss,
     last,
-    time_grid,
+    make_timesteps,
 )
 from attnoise.evaluation.baselines import PerClassGaussian
 from attnoise.evaluation.classifiers import digit_classifier
 from attnoise.evaluation.metrics import frechet_distance, frechet_floor
+from attnoise.together import DIT_PRESETS, DiT, DiTConfig
 from attnoise.training.checkpoints import FOLDER, save_checkpoint
-from attnoise.training.loop import EMA, draw_batch
+from attnoise.training.ema import EMA
+from attnoise.training.loop import draw_batch
 from training import run
 
-CONFIG = DenoisingTransformerConfig(d=64, depth=3, heads=4, patch=2)
+CONFIG = DiTConfig(**DIT_PRESETS["digits"])
 SCHEDULE = cosine_schedule(1000)
 BATCH, SAMPLES, WALK, SEEDS = 128, 1000, 20, 3
 MIDDLE = 600.0  # where the second jump starts
@@ -48,7 +48,7 @@ def sample(denoiser, name: str, seed: int) -> torch.Tensor:
     noise = torch.randn(SAMPLES, 1, 8, 8, generator=generator)
     label = torch.arange(SAMPLES) % CONFIG.classes
     if name == "walk":
-        grid = time_grid(SCHEDULE, WALK)
+        grid = make_timesteps(SCHEDULE, WALK)
         steps = dpm_solver_sample(denoiser, noise, SCHEDULE, timesteps=grid, label=label)
     else:
         grid = {"one": (1000, 0), "two": (1000, MIDDLE, 0)}[name]
@@ -79,7 +79,7 @@ def main() -> None:
     size = float(digits.images.square().mean().sqrt())  # of a pixel, about 0 as the noise is
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
-        model = DenoisingTransformer(CONFIG)
+        model = DiT(CONFIG)
 
     def denoise(network):
         return PreconditionedDenoiser(network, SCHEDULE, sigma_data=size)
@@ -96,13 +96,13 @@ def main() -> None:
     teacher = ema.model.half().float()
 
     student = copy.deepcopy(teacher).requires_grad_()
-    slow, grid = EMA(student, decay=0.99), time_grid(SCHEDULE, WALK)
+    slow, grid = EMA(student, decay=0.99), make_timesteps(SCHEDULE, WALK)
 
     def distil(network, generator):
         images, labels = draw_batch(tuple(digits), BATCH, generator)
         return consistency_loss(
-            denoise(network), denoise(slow.model), denoise(teacher), images, SCHEDULE, grid,
-            generator, label=labels,
+            denoise(network), denoise(slow.model), denoise(teacher), images, SCHEDULE,
+            generator, timesteps=grid, label=labels,
         )  # fmt: skip
 
     losses, seconds = run(

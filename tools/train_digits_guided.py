@@ -16,25 +16,25 @@ from train_digits import BATCH, RECIPE, evaluate, stored
 
 from attnoise.data import load_digits
 from attnoise.diffusion import (
-    DenoisingTransformer,
-    DenoisingTransformerConfig,
     GuidedDenoiser,
     NetworkDenoiser,
     cosine_schedule,
     ddim_sample,
     drop_labels,
     last,
+    make_timesteps,
     simple_loss,
-    time_grid,
 )
 from attnoise.evaluation.baselines import PerClassGaussian
 from attnoise.evaluation.classifiers import digit_classifier
 from attnoise.evaluation.metrics import frechet_distance, frechet_floor, precision_recall
+from attnoise.together import DIT_PRESETS, DiT, DiTConfig
 from attnoise.training.checkpoints import FOLDER, save_checkpoint
-from attnoise.training.loop import EMA, draw_batch
+from attnoise.training.ema import EMA
+from attnoise.training.loop import draw_batch
 from training import run
 
-CONFIG = DenoisingTransformerConfig(d=64, depth=3, heads=4, patch=2, null_class=True)
+CONFIG = DiTConfig(**DIT_PRESETS["digits"], null_class=True)
 DROPPED, SAMPLES, STEPS, SEEDS = 0.15, 1000, 25, (1, 2, 3)
 SCALES, INTERVAL = (1.0, 1.5, 2.0, 3.0, 5.0, 8.0), (0.2, 0.7)
 
@@ -54,7 +54,7 @@ def guided_digits(model, scale: float, interval, seed: int) -> torch.Tensor:
     denoiser = NetworkDenoiser(model, schedule, RECIPE["target"])
     guided = GuidedDenoiser(denoiser, scale, null_label=CONFIG.classes, interval=interval, clip=1.0)
     noise = torch.randn(SAMPLES, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
-    times = time_grid(schedule, STEPS)
+    times = make_timesteps(schedule, STEPS)
     return last(ddim_sample(guided, noise, schedule, timesteps=times, label=labels))
 
 
@@ -82,7 +82,7 @@ def main() -> None:
     generator = torch.Generator().manual_seed(options.seed)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
-        model = DenoisingTransformer(CONFIG)
+        model = DiT(CONFIG)
     ema = EMA(model, decay=0.999)
 
     def loss(model, generator):

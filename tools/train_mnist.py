@@ -25,9 +25,9 @@ from attnoise.diffusion import (
     ddpm_sample,
     drop_labels,
     last,
+    make_timesteps,
     shift_schedule,
     simple_loss,
-    spaced_timesteps,
 )
 from attnoise.evaluation.baselines import PerClassGaussian, class_means
 from attnoise.evaluation.classifiers import mnist_classifier
@@ -39,7 +39,8 @@ from attnoise.evaluation.metrics import (
     two_sample_test,
 )
 from attnoise.training.checkpoints import FOLDER, save_checkpoint
-from attnoise.training.loop import EMA, draw_batch
+from attnoise.training.ema import EMA
+from attnoise.training.loop import draw_batch
 from training import run
 
 CONFIG = UNetConfig(widths=(32, 64), depth=3, null_class=True)
@@ -59,7 +60,7 @@ def draw(model, steps: int, scale: float, seed: int, count: int = SAMPLES) -> to
         if scale == 1
         else GuidedDenoiser(denoiser, scale, null_label=CONFIG.classes, clip=1.0)
     )
-    grid, label = spaced_timesteps(SCHEDULE.T, steps), torch.arange(count) % CONFIG.classes
+    grid, label = make_timesteps(SCHEDULE, steps, "trailing"), torch.arange(count) % CONFIG.classes
     return last(ddpm_sample(guided, noise, SCHEDULE, generator, timesteps=grid, label=label))
 
 

@@ -19,7 +19,7 @@ from attnoise.data.pronunciation import SHA256
 from attnoise.evaluation.letter_rules import LetterRules
 from attnoise.evaluation.text_metrics import pronunciation_errors
 from attnoise.training.checkpoints import FOLDER, save_checkpoint
-from attnoise.training.loop import EMA
+from attnoise.training.ema import EMA
 from attnoise.transformers import (
     BlockConfig,
     EncoderDecoder,

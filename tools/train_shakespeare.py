@@ -20,7 +20,7 @@ from attnoise.evaluation.text_metrics import (
     unigram_bits_per_character,
 )
 from attnoise.training.checkpoints import FOLDER, save_checkpoint
-from attnoise.training.loop import EMA
+from attnoise.training.ema import EMA
 from attnoise.transformers import (
     GPT,
     BytePairTokenizer,
@@ -32,7 +32,7 @@ from attnoise.transformers import (
 from training import run
 
 VOCAB, BATCH = 1024, 32
-CONFIG = GPTConfig(vocab=VOCAB, context=128, depth=4, block=modern_block(176, 4))
+CONFIG = GPTConfig(vocab=VOCAB, max_length=128, depth=4, block=modern_block(176, 4))
 
 
 def bits(model: GPT, tokenizer: BytePairTokenizer, text: str) -> float:
@@ -62,8 +62,8 @@ def main() -> None:
     ema = EMA(model, decay=0.999)
 
     def loss(model, generator):
-        starts = torch.randint(len(tokens) - CONFIG.context, (BATCH,), generator=generator)
-        return next_token_loss(model, tokens[starts[:, None] + torch.arange(CONFIG.context + 1)])
+        starts = torch.randint(len(tokens) - CONFIG.max_length, (BATCH,), generator=generator)
+        return next_token_loss(model, tokens[starts[:, None] + torch.arange(CONFIG.max_length + 1)])
 
     def watch(step):
         return f"bits {bits(ema.model, tokenizer, checked[:60_000])}" if step % 500 == 0 else ""

@@ -19,7 +19,7 @@ from attnoise.evaluation.metrics import wilson_interval
 from attnoise.evaluation.picture_parser import judge_pictures
 from attnoise.latent import Autoencoder, AutoencoderConfig, autoencoder_loss, measure_latents
 from attnoise.training.checkpoints import FOLDER, save_checkpoint
-from attnoise.training.loop import EMA
+from attnoise.training.ema import EMA
 from training import run
 
 CONFIG = AutoencoderConfig(bottleneck="vae")

@@ -24,7 +24,7 @@ from attnoise.evaluation.metrics import wilson_interval
 from attnoise.evaluation.picture_parser import judge_pictures
 from attnoise.together import TextToImage, TextToImageConfig, sample
 from attnoise.training.checkpoints import FOLDER, load_checkpoint, save_checkpoint
-from attnoise.training.loop import EMA
+from attnoise.training.ema import EMA
 from training import run
 
 CONFIG = TextToImageConfig()

@@ -28,8 +28,9 @@ from attnoise.data import load_mnist
 from attnoise.data.mnist import SHA256
 from attnoise.evaluation.metrics import wilson_interval
 from attnoise.training.checkpoints import FOLDER, save_checkpoint
+from attnoise.training.ema import EMA
 from attnoise.training.files import write_atomically
-from attnoise.training.loop import EMA, draw_batch, train
+from attnoise.training.loop import draw_batch, train
 from attnoise.transformers import BlockConfig, MaskedAutoencoder, ViT, ViTConfig
 from training import run
 

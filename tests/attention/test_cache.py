@@ -61,7 +61,7 @@ def test_select_reorders_the_batch():
 
 @pytest.mark.bad_input
 def test_bad_input_is_named():
-    with pytest.raises(ConfigError, match="capacity must be at least 8, but it is 7"):
+    with pytest.raises(ConfigError, match="max_length must be at least 8, but it is 7"):
         KeyValueCache(1, 1, 7, 2, window=4)
     cache = KeyValueCache(2, 1, 3, 2)
     with pytest.raises(ShapeError, match=r"key and value must have shape \(2, 1, 1, 2\)"):

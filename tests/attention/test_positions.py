@@ -133,7 +133,7 @@ def test_learned_positions_are_rows():
 
 @pytest.mark.bad_input
 def test_bad_input_is_named():
-    with pytest.raises(ShapeError, match="positions up to 5 were asked for.*learned 0 to 4"):
+    with pytest.raises(ShapeError, match="positions from 0 to 5 were asked for.*learned 0 to 4"):
         LearnedPositions(5, 3)(torch.arange(6))
     with pytest.raises(ConfigError, match="must be even.*but it is 5"):
         Rotary(5)

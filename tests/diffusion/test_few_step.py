@@ -17,7 +17,7 @@ from attnoise.diffusion import (
     consistency_sample,
     heun_sample,
     last,
-    time_grid,
+    make_timesteps,
 )
 from attnoise.errors import ConfigError, DataError
 
@@ -42,13 +42,13 @@ def test_loss_is_nearly_zero_for_the_exact_model_and_vanishes_with_finer_times()
     x0, losses = STD * draw(500, 1), []
     for steps in (20, 40, 80):
         generator = torch.Generator().manual_seed(0)
-        times = time_grid(PATH, steps)
+        times = make_timesteps(PATH, steps)
         losses.append(
             consistency_loss(Exact(), Exact(), TEACHER, x0, PATH, times, generator).item()
         )
     assert losses[0] < 1e-3 and losses[0] / losses[1] > 6 and losses[1] / losses[2] > 6
     lazy = PreconditionedDenoiser(lambda x, t: torch.zeros_like(x), PATH)  # answers E[x0], not x0
-    assert consistency_loss(lazy, lazy, TEACHER, x0, PATH, time_grid(PATH, 20)) > 3 * losses[0]
+    assert consistency_loss(lazy, lazy, TEACHER, x0, PATH, make_timesteps(PATH, 20)) > 3 * losses[0]
 
 
 def test_training_turns_a_network_into_a_jump():
@@ -63,8 +63,10 @@ def test_training_turns_a_network_into_a_jump():
 
     slow, generator = copy.deepcopy(network), torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
-    times, x_T = time_grid(PATH, 12), draw(400, 1, seed=3)
-    truth = last(heun_sample(TEACHER, x_T, PATH, timesteps=time_grid(PATH, 100), clock="flow"))
+    times, x_T = make_timesteps(PATH, 12), draw(400, 1, seed=3)
+    truth = last(
+        heun_sample(TEACHER, x_T, PATH, timesteps=make_timesteps(PATH, 100), parametrisation="flow")
+    )
 
     def error():
         jumped = last(consistency_sample(call(network), x_T, PATH, timesteps=(1.0, 0.0)))

@@ -12,13 +12,14 @@ from attnoise.diffusion import (
     IdealDenoiser,
     LinearPath,
     Step,
+    TrigPath,
     euler_sample,
     flow_loss,
     logit_normal_times,
+    make_timesteps,
     pair_by_transport,
     shift_times,
     straightness,
-    time_grid,
 )
 from attnoise.diffusion.flow import uniform_times
 from attnoise.errors import ConfigError, DataError
@@ -37,6 +38,20 @@ def test_the_path_is_straight():
     assert_close(alpha + sigma, torch.ones(3, dtype=torch.float64))
     with pytest.raises(ConfigError, match="t must lie between 0 and T = 1.0, .* to 1.5"):
         PATH.levels(torch.tensor([0.5, 1.5]))
+
+
+def test_the_trigonometric_path_is_a_quarter_of_a_circle():
+    path, t = TrigPath(), torch.tensor([0.0, math.pi / 6, math.pi / 2], dtype=torch.float64)
+    alpha, sigma = path.levels(t)
+    assert_close(alpha, torch.tensor([1.0, 0.75**0.5, 0.0], dtype=torch.float64))
+    assert_close(sigma, torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64))
+    assert alpha[2] == 0 and sigma[0] == 0  # exactly: noise alone, and data alone
+    times = torch.linspace(0, 1.5, 7, dtype=torch.float64)
+    alpha, sigma = path.levels(times)
+    assert_close(alpha.square() + sigma.square(), torch.ones(7, dtype=torch.float64))
+    assert_close(path.time_of(sigma / alpha), times)
+    with pytest.raises(ConfigError, match=r"t must lie between 0 and T = 1.57.*to 1.6"):
+        path.levels(torch.tensor([0.5, 1.6]))
 
 
 def test_logit_normal_times_have_a_normal_logit():
@@ -113,7 +128,9 @@ def test_straightness_of_known_paths():
     arc = [Step(0.0, torch.stack([a.cos(), a.sin()])[None], torch.zeros(1, 2)) for a in angles]
     assert straightness(arc) == pytest.approx(2 / math.pi, abs=1e-3)
     single = IdealDenoiser(draw(1, 2), PATH)  # all paths lead straight to one point
-    steps = euler_sample(single, draw(9, 2), PATH, timesteps=time_grid(PATH, 30), clock="flow")
+    steps = euler_sample(
+        single, draw(9, 2), PATH, timesteps=make_timesteps(PATH, 30), parametrisation="flow"
+    )
     assert straightness(steps) == pytest.approx(1, abs=1e-4)
 
 

@@ -7,8 +7,6 @@ import torch
 from torch.testing import assert_close
 
 from attnoise.diffusion import (
-    DenoisingTransformer,
-    DenoisingTransformerConfig,
     GaussianDenoiser,
     GuidedDenoiser,
     IdealDenoiser,
@@ -19,11 +17,12 @@ from attnoise.diffusion import (
     drop_labels,
     heun_sample,
     last,
-    time_grid,
+    make_timesteps,
     to_eps,
     without_label,
 )
 from attnoise.errors import ConfigError
+from attnoise.together import DiT, DiTConfig
 
 SCHEDULE = cosine_schedule(50)
 CENTRES = torch.tensor([[1.0, 0.5], [-1.2, 0.1], [0.2, -1.1]], dtype=torch.float64)
@@ -48,10 +47,8 @@ class Counting:
 
 def network(null_class=True):
     torch.manual_seed(3)
-    config = DenoisingTransformerConfig(
-        image_size=4, d=12, depth=1, heads=2, classes=5, null_class=null_class
-    )
-    model = DenoisingTransformer(config).eval()
+    config = DiTConfig(image_size=4, d=12, depth=1, heads=2, classes=5, null_class=null_class)
+    model = DiT(config).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.2)  # the last layer starts at zero
     return NetworkDenoiser(model, SCHEDULE, target="x0")
@@ -80,7 +77,11 @@ def test_the_end_of_guided_gaussians_is_narrower_and_overshoots():
         GaussianDenoiser(mean, v, path), 3.0, weak=GaussianDenoiser(0 * mean, V, path)
     )
     start = torch.tensor([[0.0], [1.0]], dtype=torch.float64)
-    end = last(heun_sample(guided, start, path, timesteps=time_grid(path, 300), clock="flow"))
+    end = last(
+        heun_sample(
+            guided, start, path, timesteps=make_timesteps(path, 300), parametrisation="flow"
+        )
+    )
     assert end[0] > 1.2  # where the middle of the noise ends: beyond the class' own mean
     assert 0 < end[1] - end[0] < 0.5  # and closer together than the class' standard deviation
 

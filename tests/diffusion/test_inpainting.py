@@ -12,7 +12,7 @@ from attnoise.diffusion import (
     ddim_sample,
     inpaint,
     last,
-    time_grid,
+    make_timesteps,
 )
 from attnoise.errors import ConfigError, DataError, ShapeError
 
@@ -36,7 +36,7 @@ def test_the_known_part_is_exact_at_the_end_and_noised_on_the_way(name, resample
     path = PATHS[name]
     known = torch.randn(4000, 2, generator=generator(1))
     steps = list(
-        inpaint(correlated(path), known, MASK, path, generator(), timesteps=time_grid(path, 5),
+        inpaint(correlated(path), known, MASK, path, generator(), timesteps=make_timesteps(path, 5),
                 resample=resample)
     )  # fmt: skip
     assert len(steps) == 4 * resample + 1
@@ -66,7 +66,7 @@ def test_resampling_brings_the_rest_nearer_to_the_conditional_mean():
 
     def found(resample):
         walk = inpaint(correlated(SCHEDULE, rho), known, MASK, SCHEDULE, generator(),
-                       timesteps=time_grid(SCHEDULE, 25), resample=resample)  # fmt: skip
+                       timesteps=make_timesteps(SCHEDULE, 25), resample=resample)  # fmt: skip
         return last(walk)[:, 1]
 
     right, plain, many = rho * 1.5, found(1), found(12)
@@ -109,7 +109,7 @@ def test_one_generator_gives_one_result_and_labels_are_handed_on():
 
     def run(seed):
         return last(inpaint(denoiser, known, MASK, SCHEDULE, generator(seed), label=label,
-                            timesteps=time_grid(SCHEDULE, 20)))  # fmt: skip
+                            timesteps=make_timesteps(SCHEDULE, 20)))  # fmt: skip
 
     assert torch.equal(run(0), run(0)) and not torch.equal(run(0), run(1))
     assert torch.equal(run(0)[:, 1] > 0, label == 0)

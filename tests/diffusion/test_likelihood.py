@@ -13,7 +13,7 @@ from attnoise.diffusion import (
     cosine_schedule,
     linear_schedule,
     log_likelihood,
-    time_grid,
+    make_timesteps,
 )
 from attnoise.errors import ConfigError
 
@@ -26,7 +26,7 @@ def draw(*shape, seed=0):
 
 
 def grid_of(path, steps=200):
-    times = time_grid(path, steps)[:-1]
+    times = make_timesteps(path, steps)[:-1]
     return [*times, path.T / 1000] if times[-1] > path.T / 1000 else times
 
 

@@ -6,12 +6,11 @@ from torch import nn
 from torch.testing import assert_close
 
 from attnoise.diffusion import (
-    DenoisingTransformer,
-    DenoisingTransformerConfig,
     PointDenoiser,
     time_features,
 )
 from attnoise.errors import ConfigError, ShapeError
+from attnoise.together import DiT, DiTConfig
 from attnoise.transformers import Block
 
 
@@ -22,14 +21,14 @@ def draw(*shape, seed=0):
 def awake(**options):
     """A small model whose zero-initialised parts are given weights, so that everything matters."""
     torch.manual_seed(0)
-    model = DenoisingTransformer(DenoisingTransformerConfig(**{"d": 24, "depth": 2, **options}))
+    model = DiT(DiTConfig(**{"d": 24, "depth": 2, **options}))
     for layer in (model.write, *(block.modulation.to_vectors for block in model.blocks)):
         nn.init.normal_(layer.weight, std=0.2)
     return model
 
 
 def test_first_answer_is_zero():
-    model = DenoisingTransformer(DenoisingTransformerConfig(d=24, depth=2))
+    model = DiT(DiTConfig(d=24, depth=2))
     assert (model(draw(3, 1, 8, 8), torch.rand(3), torch.arange(3)) == 0).all()
 
 
@@ -85,8 +84,8 @@ def test_time_features_tell_neighbouring_steps_apart():
 @pytest.mark.parametrize(
     ("call", "message", "error"),
     [
-        (lambda: DenoisingTransformerConfig(patch=3), "multiple of patch, but they are 8 and 3", ConfigError),
-        (lambda: DenoisingTransformerConfig(d=90, heads=4), "d = 90, heads = 4", ConfigError),
+        (lambda: DiTConfig(patch=3), "multiple of patch, but they are 8 and 3", ConfigError),
+        (lambda: DiTConfig(d=90, heads=4), "d = 90, heads = 4", ConfigError),
         (lambda: PointDenoiser(d=15), "d must be even", ConfigError),
         (lambda: awake()(draw(2, 1, 9, 8), torch.rand(2), torch.arange(2)), r"\(batch, 1, 8, 8\), but its shape is \(2, 1, 9, 8\)", ShapeError),
         (lambda: awake()(draw(2, 1, 8, 8), torch.rand(2)), "10 classes, but no label", ShapeError),

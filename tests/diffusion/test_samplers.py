@@ -13,8 +13,8 @@ from attnoise.diffusion import (
     ddpm_sample,
     last,
     linear_schedule,
+    make_timesteps,
     posterior,
-    spaced_timesteps,
 )
 from attnoise.errors import ConfigError
 
@@ -42,7 +42,7 @@ def gaussian_recursion(mean, variance, schedule, timesteps, variance_kind):
 @pytest.mark.parametrize("kind", ["small", "large"])
 @pytest.mark.parametrize("steps", [200, 13])
 def test_mean_and_variance_on_gaussian_data(kind, steps):
-    schedule, timesteps = cosine_schedule(200), spaced_timesteps(200, steps)
+    schedule, timesteps = cosine_schedule(200), make_timesteps(200, steps)
     exact = GaussianDenoiser(
         torch.tensor([0.7, -1.0]), torch.diag(torch.tensor([0.25, 2.0])), schedule
     )
@@ -136,9 +136,9 @@ def test_bad_input_is_named_before_the_first_step(options, message):
 
 
 def test_spaced_timesteps():
-    assert spaced_timesteps(1000, 1) == [1000, 0]
-    assert spaced_timesteps(7, 7) == [7, 6, 5, 4, 3, 2, 1, 0]
+    assert make_timesteps(1000, 1) == [1000, 0]
+    assert make_timesteps(7, 7) == [7, 6, 5, 4, 3, 2, 1, 0]
     with pytest.raises(ConfigError, match="between 1 and T = 7, but it is 8"):
-        spaced_timesteps(7, 8)
+        make_timesteps(7, 8)
     with pytest.raises(ConfigError, match="yielded none"):
         last([])

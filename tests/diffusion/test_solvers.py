@@ -23,7 +23,7 @@ from attnoise.diffusion import (
     invert,
     last,
     linear_schedule,
-    time_grid,
+    make_timesteps,
     zero_terminal,
 )
 from attnoise.errors import ConfigError
@@ -64,7 +64,7 @@ def test_ddim_equals_diffusers(eta):
     theirs = shared.scheduler("DDIMScheduler", timestep_spacing="trailing", clip_sample=False)
     theirs.set_timesteps(10)
     times = [int(t) + 1 for t in theirs.timesteps] + [0]
-    assert times == [round(t) for t in time_grid(shared.schedule, 10)]
+    assert times == [round(t) for t in make_timesteps(shared.schedule, 10)]
     x = draw(5, 2)
     ours = ddim_sample(
         shared.denoiser, x, shared.schedule, torch.Generator().manual_seed(3),
@@ -133,14 +133,14 @@ def test_karras_levels_equal_those_of_diffusers():
     shared = Shared()
     theirs = shared.scheduler("EulerDiscreteScheduler", use_karras_sigmas=True)
     theirs.set_timesteps(9)
-    times = torch.tensor(time_grid(shared.schedule, 9, "karras"), dtype=torch.float64)
+    times = torch.tensor(make_timesteps(shared.schedule, 9, "karras"), dtype=torch.float64)
     alpha, sigma = shared.schedule.levels(times)
     assert_close((sigma / alpha).float(), theirs.sigmas, atol=1e-5, rtol=1e-4)
 
 
 def test_edm_is_algorithm_2_of_karras_et_al():
     shared, churn, noise = Shared(), 4.0, 1.01
-    schedule, times = shared.schedule, time_grid(shared.schedule, 8, "karras")
+    schedule, times = shared.schedule, make_timesteps(shared.schedule, 8, "karras")
     alpha, sigma = schedule.levels(torch.tensor(times, dtype=torch.float64))
     levels, x = (sigma / alpha).tolist(), draw(5, 2)
 
@@ -171,7 +171,7 @@ def test_edm_is_algorithm_2_of_karras_et_al():
 
 def test_edm_without_churn_is_heun():
     shared = Shared()
-    times, x = time_grid(shared.schedule, 6, "karras"), draw(5, 2)
+    times, x = make_timesteps(shared.schedule, 6, "karras"), draw(5, 2)
     calm = last(edm_sample(shared.denoiser, x, shared.schedule, timesteps=times, churn=0.0))
     assert_close(calm, last(heun_sample(shared.denoiser, x, shared.schedule, timesteps=times)))
 
@@ -184,7 +184,7 @@ def test_euler_in_straight_clocks_is_ddim(name):
     expected = last(ddim_sample(denoiser, x, path, timesteps=times))
     for clock in ("sigma", "flow"):
         assert_close(last(euler_sample(denoiser, x, path, timesteps=times, clock=clock)), expected)
-    other = last(euler_sample(denoiser, x, path, timesteps=times, clock="angle"))
+    other = last(euler_sample(denoiser, x, path, timesteps=times, parametrisation="trig"))
     assert (other - expected).abs().max() > 1e-3
 
 
@@ -204,8 +204,8 @@ def test_mean_and_covariance_of_gaussian_data(solver, name):
     path, spacing = PATHS[name], "even" if name == "flow" else "karras"
     exact = GaussianDenoiser(MEAN, COVARIANCE, path)
     start = torch.cat([torch.zeros(1, 2), torch.eye(2)]).double()
-    clock = {"clock": "flow"} if solver in (euler_sample, heun_sample) else {}
-    grid = time_grid(path, 400, spacing)
+    clock = {"parametrisation": "flow"} if solver in (euler_sample, heun_sample) else {}
+    grid = make_timesteps(path, 400, spacing)
     end = last(solver(exact, start, path, timesteps=grid, **clock))
     mean, axes = end[0], end[1:] - end[0]  # on Gaussian data the way down is linear
     tolerance = 0.02 if solver in (ddim_sample, euler_sample) else 0.008
@@ -222,7 +222,7 @@ def test_noisy_solvers_keep_the_covariance(solver):
     steps, spacing = (1000, "even") if solver is ddim_sample else (120, "karras")
     x = last(
         solver(exact, draw(40_000, 2), path, torch.Generator().manual_seed(2),
-               timesteps=time_grid(path, steps, spacing), **options)
+               timesteps=make_timesteps(path, steps, spacing), **options)
     )  # fmt: skip
     assert_close(x.mean(dim=0), MEAN.double(), atol=0.02, rtol=0)
     assert_close(torch.cov(x.T), COVARIANCE.double(), atol=0.03, rtol=0)
@@ -232,10 +232,10 @@ def test_noisy_solvers_keep_the_covariance(solver):
     ("solver", "options", "order"),
     [
         (ddim_sample, {}, 1),
-        (euler_sample, {"clock": "angle"}, 1),
-        (heun_sample, {"clock": "sigma"}, 2),
-        (heun_sample, {"clock": "flow"}, 2),
-        (heun_sample, {"clock": "angle"}, 2),
+        (euler_sample, {"parametrisation": "trig"}, 1),
+        (heun_sample, {"parametrisation": "ve"}, 2),
+        (heun_sample, {"parametrisation": "flow"}, 2),
+        (heun_sample, {"parametrisation": "trig"}, 2),
         (dpm_solver_sample, {}, 2),
     ],
 )
@@ -249,7 +249,7 @@ def test_order_of_convergence_on_a_mixture(solver, options, order):
         times = path.time_of(ratios).tolist()
         return last(solver(denoiser, x, path, timesteps=times, **options))
 
-    truth = solve(3000, heun_sample, {"clock": "sigma"})
+    truth = solve(3000, heun_sample, {"parametrisation": "ve"})
     errors = [(solve(steps) - truth).norm() for steps in (60, 120, 240)]
     for coarse, fine in zip(errors[:-1], errors[1:], strict=True):
         assert math.log2(coarse / fine) == pytest.approx(order, abs=0.25)
@@ -258,8 +258,8 @@ def test_order_of_convergence_on_a_mixture(solver, options, order):
 @pytest.mark.parametrize("solver", ALL)
 def test_the_last_step_adds_no_noise_and_one_generator_gives_one_result(solver):
     shared = Shared()
-    times, x = time_grid(shared.schedule, 5, "karras"), draw(5, 2)
-    options = {ddim_sample: {"eta": 1.0}, euler_sample: {"clock": "flow"}}.get(solver, {})
+    times, x = make_timesteps(shared.schedule, 5, "karras"), draw(5, 2)
+    options = {ddim_sample: {"eta": 1.0}, euler_sample: {"parametrisation": "flow"}}.get(solver, {})
 
     def run(seed):
         generator = torch.Generator().manual_seed(seed)
@@ -278,8 +278,8 @@ def test_the_last_step_adds_no_noise_and_one_generator_gives_one_result(solver):
 @pytest.mark.parametrize("path", [LinearPath(), zero_terminal(linear_schedule(100))])
 def test_all_solvers_but_the_clock_of_sigma_start_from_noise_alone(path):
     denoiser, x = IdealDenoiser(CENTRES, path, std=0.3), draw(5, 2)
-    grid = time_grid(path, 40)
-    flow = {"clock": "flow"}
+    grid = make_timesteps(path, 40)
+    flow = {"parametrisation": "flow"}
     ends = [
         last(ddim_sample(denoiser, x, path, timesteps=grid)),
         last(heun_sample(denoiser, x, path, timesteps=grid, **flow)),
@@ -335,9 +335,9 @@ def test_time_of_is_the_inverse_of_the_levels(name):
         (lambda d, x, p: edm_sample(d, x, p, timesteps=[50, 9, 0], churn=-1.0), "churn and noise"),
         (lambda d, x, p: euler_sample(d, x, p, timesteps=[50, 0], clock="angel"), "'angle'\\?"),
         (lambda d, x, p: invert(d, x, p, timesteps=[0, 25, 50]), "begin above 0"),
-        (lambda d, x, p: time_grid(p, 0), "steps must be at least 1, but it is 0"),
-        (lambda d, x, p: time_grid(p, 9, "karas"), "did you mean 'karras'"),
-        (lambda d, x, p: time_grid(LinearPath(), 9, "karras"), "noise alone.*use 'even'"),
+        (lambda d, x, p: make_timesteps(p, 0), "steps must be at least 1, but it is 0"),
+        (lambda d, x, p: make_timesteps(p, 9, "karas"), "did you mean 'karras'"),
+        (lambda d, x, p: make_timesteps(LinearPath(), 9, "karras"), "noise alone.*use 'even'"),
     ],
 )
 def test_bad_input_is_named(call, message):

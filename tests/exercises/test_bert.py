@@ -8,9 +8,9 @@ from torch.nn import functional as F
 from attnoise.exercises import bert as module
 
 
-def hide(tokens, chosen, fate, others, low=0.8, high=0.9):
-    tokens = torch.where(chosen & (fate < low), 1, tokens)
-    return torch.where(chosen & (fate >= low) & (fate < high), others, tokens)
+def hide(tokens, chosen, drawn, others, low=0.8, high=0.9):
+    tokens = torch.where(chosen & (drawn < low), 1, tokens)
+    return torch.where(chosen & (drawn >= low) & (drawn < high), others, tokens)
 
 
 def each(logits, tokens):
@@ -26,13 +26,13 @@ WRONG = {
         (255, "10 % another token"),
     ],
     "hide_tokens": [
-        (lambda tokens, chosen, fate, others: tokens, "Nothing is hidden"),
+        (lambda tokens, chosen, drawn, others: tokens, "Nothing is hidden"),
         (lambda *a: hide(*a, low=1.1), "Every chosen token became"),
         (lambda t, c, f, o: torch.where((f >= 0.8) & (f < 0.9), o, hide(t, c, f, o)), "not chosen"),
         (lambda t, c, f, o: torch.where(c & (f >= 0.9), o, hide(t, c, f, t)), "chapter's `hide`"),
         (lambda *a: hide(*a, high=1.1), "No chosen token stays"),
         (lambda t, c, f, o: hide(t, c, f, torch.ones_like(t)).where(~c | (f > 0.8), o), "places"),
-        (lambda *a: hide(*a, low=0.7), "fate below 0.8"),
+        (lambda *a: hide(*a, low=0.7), "draw below 0.8"),
     ],
     "chosen_loss": [
         (lambda z, t, c: each(z, t).mean(), "copying what is shown"),

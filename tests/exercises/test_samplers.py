@@ -13,7 +13,7 @@ from attnoise.diffusion import (
     heun_sample,
     last,
     linear_schedule,
-    time_grid,
+    make_timesteps,
 )
 from attnoise.exercises import samplers as module
 
@@ -107,7 +107,7 @@ WRONG = {
         (heun(shown=False), "was shown z"),
         (heun(sign=-1.0), "runs backwards"),
         (heun(over=0.8), "the sigma of `now`"),
-        (heun(clock="sigma"), "Your clock shows sigma"),
+        (heun(parametrisation="ve"), "Your clock shows sigma"),
         (heun(divided=False), "not turned into z"),
         (heun(back=2), "came back with alpha"),
         (lambda d, x, now, then: x, "Mean of the velocities"),
@@ -131,7 +131,7 @@ def test_exercises_are_proved():
 def test_the_gaussian_of_the_check_is_what_ddim_draws(a, steps):
     schedule = linear_schedule(1000)
     exact = GaussianDenoiser(torch.zeros(1), torch.tensor([[a**2]]), schedule)
-    times = time_grid(schedule, steps)
+    times = make_timesteps(schedule, steps)
     levels = [v.tolist() for v in schedule.levels(torch.tensor(times, dtype=torch.float64))]
     end = last(ddim_sample(exact, torch.ones(1, 1).double(), schedule, timesteps=times))
     found = module.std_after(a, list(zip(*levels, strict=True)))
@@ -156,6 +156,6 @@ def test_heun_of_the_check_is_the_package_s():
 
 def test_errors_fall_with_steps_and_the_limit_is_below_even_spacing():
     schedule = linear_schedule(1000)
-    errors = [module.error_of(time_grid(schedule, n)) for n in (4, 8, 64)]
+    errors = [module.error_of(make_timesteps(schedule, n)) for n in (4, 8, 64)]
     assert errors[0] > errors[1] > 2 * module.LIMIT and errors[2] < module.LIMIT
     assert round(errors[1], 3) == 0.125  # the exercise says so

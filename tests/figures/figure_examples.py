@@ -37,8 +37,7 @@ def attention():
 
 @cache
 def posterior():
-    t = torch.tensor(TIMES)
-    return posterior_mean(DATA, DATA[3], TIMES, SCHEDULE.alpha(t), SCHEDULE.sigma(t))
+    return posterior_mean(DATA, DATA[3], SCHEDULE, TIMES)
 
 
 @cache
@@ -86,16 +85,16 @@ def painting():
     texts = ["a large red circle", "a small white cross above a large blue ring"]
     generator = torch.Generator().manual_seed(2)
     last = draw_captions([parse_caption(text) for text in texts], generator)
-    films = torch.stack([last * share for share in (0.2, 0.6, 1.0)], dim=1)
-    return studio(texts, films, seed=3, scale=2.0)
+    films = torch.stack([last * part for part in (0.2, 0.6, 1.0)], dim=1)
+    return studio(texts, films, seed=3, guidance_scale=2.0)
 
 
 def trajectory_arrays():
     generator = torch.Generator().manual_seed(3)
     final = torch.rand(1, 11, 1, 5, 7, generator=generator) * 2 - 1
-    share = torch.linspace(0, 1, 6)[:, None, None, None, None]
+    clean = torch.linspace(0, 1, 6)[:, None, None, None, None]
     noise = torch.randn(1, 11, 1, 5, 7, generator=generator)
-    return share * final + (1 - share) * noise, final * share.sqrt(), [17, 13, 9, 5, 2, 0]
+    return clean * final + (1 - clean) * noise, final * clean.sqrt(), [17, 13, 9, 5, 2, 0]
 
 
 @cache

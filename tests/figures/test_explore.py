@@ -33,7 +33,6 @@ from attnoise.figures import (
     posterior_mean,
     reverse_trajectory,
     rotary_pair,
-    write_hero,
 )
 from attnoise.figures import explore as explore_module
 from attnoise.figures.explore import WIDGET_VIEW, Control, explore, live, rounded
@@ -45,7 +44,7 @@ def bare(**changes):
     """A figure with one control, or with what a test changes."""
     given = {
         "draw": lambda width: draw_frame(width, "a"),
-        "say": lambda width: f"Width {width}.",
+        "describe": lambda width: f"Width {width}.",
         "controls": TWO,
         "title": "Bars",
         "alt": "Three bars.",
@@ -126,12 +125,9 @@ def test_no_figure_stays_open():
     assert not plt.get_fignums()
 
 
-def test_hero_is_written_for_a_page(tmp_path):
+def test_hero_shows_the_finished_digits_without_scripts():
     figure = ALL["hero"]()
-    write_hero(tmp_path / "_hero.html", figure)
-    text = (tmp_path / "_hero.html").read_text()
-    assert text == figure.html() + "\n"
-    assert figure.at()["t"] == 0  # without scripts, the finished digits stand there
+    assert figure.at()["t"] == 0
     assert figure.sentence() == "Step 5 of 5, t = 0: the digits are done."
 
 
@@ -157,7 +153,7 @@ def test_posterior_mean_is_the_ideal_denoiser(t):
     weights = ideal.weights(x_t, torch.tensor([t]))[0].float()
     torch.testing.assert_close(torch.tensor(found["weights"]), weights, atol=5e-3, rtol=0)
     entropy = -(weights * weights.clamp(min=1e-12).log()).sum()
-    assert found["carriers"] == pytest.approx(float(entropy.exp()), rel=1e-2)
+    assert found["perplexity"] == pytest.approx(float(entropy.exp()), rel=1e-2)
 
 
 def test_reverse_trajectory_measures_distance_to_the_end():
@@ -211,12 +207,12 @@ def test_bad_figure(changes, message):
         bare(**changes)
 
 
-def test_draw_and_say_must_return_what_they_promise():
+def test_draw_and_describe_must_return_what_they_promise():
     with pytest.raises(ConfigError, match="must return a matplotlib Figure, but it returned Axes"):
         bare(draw=lambda width: draw_frame(width, "a").axes[0]).png()
     for wrong in ("", "two\nlines", None):
         with pytest.raises(ConfigError, match="one sentence without line breaks"):
-            bare(say=lambda width, wrong=wrong: wrong).sentence()
+            bare(describe=lambda width, wrong=wrong: wrong).sentence()
 
 
 def test_too_large_a_figure_is_refused(monkeypatch):
@@ -254,10 +250,12 @@ def test_builders_refuse_what_does_not_fit():
         attention_query(KEYS, VALUES[:3])
     with pytest.raises(ConfigError, match="Angle of the query"):
         attention_query(KEYS, VALUES, start=(31, 2.0))
-    with pytest.raises(ShapeError, match="each of the 2 times, but they hold 3 and 2"):
-        posterior_mean(DATA, DATA[0], [1, 2], torch.ones(3), torch.ones(2))
-    with pytest.raises(ConfigError, match="leave t = 0 out of times"):
-        posterior_mean(DATA, DATA[0], [0, 2], torch.ones(2), torch.tensor([0.0, 0.5]))
+    with pytest.raises(ShapeError, match=r"data and x0 must be points in the plane.*\(3,\)"):
+        posterior_mean(DATA, torch.zeros(3), SCHEDULE, [1, 2])
+    with pytest.raises(ConfigError, match=r"times must be above 0.*\[0, 2\]; leave t = 0 out"):
+        posterior_mean(DATA, DATA[0], SCHEDULE, [0, 2])
+    with pytest.raises(ConfigError, match="between 0 and T = 41|at most at T = 41|T = 41"):
+        posterior_mean(DATA, DATA[0], SCHEDULE, [1, 42])
     x, x0_hat, times = trajectory_arrays()
     with pytest.raises(ShapeError, match="with 5 steps"):
         reverse_trajectory(x, x0_hat, times[1:])

@@ -9,6 +9,7 @@ from torch.testing import assert_close
 
 from attnoise.diffusion import (
     IdealDenoiser,
+    TrigPath,
     ddim_sample,
     dpm_solver_sample,
     euler_sample,
@@ -18,29 +19,16 @@ from attnoise.errors import ConfigError, ShapeError
 from attnoise.figures import solver_paths
 from attnoise.figures.solver_paths import STEPS
 
-
-class AnglePath:
-    """x = cos(a) x0 + sin(a) eps, with a itself as the time."""
-
-    T = math.pi / 2
-
-    def levels(self, t):
-        return t.double().cos(), t.double().sin()
-
-    def time_of(self, ratio):
-        return ratio.double().atan()
-
-
 PACKAGE = {
     "DDIM": (ddim_sample, {}),
-    "Euler": (euler_sample, {"clock": "angle"}),
+    "Euler": (euler_sample, {"parametrisation": "trig"}),
     "Heun": (heun_sample, {}),
     "DPM-Solver++": (dpm_solver_sample, {}),
 }
 
 
 def ends(name, steps, **options):
-    path, figure = AnglePath(), solvers()
+    path, figure = TrigPath(), solvers()
     sample, more = PACKAGE[name]
     denoiser = IdealDenoiser(DATA[:3].double(), path, std=0.2)
     x = torch.randn(5, 2, generator=torch.Generator().manual_seed(4)).double()

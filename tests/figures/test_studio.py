@@ -1,4 +1,4 @@
-"""The studio's Python half: noise from a seed, verdicts in words, recorded films; and bad input."""
+"""The studio's Python half: noise from a seed, scores in words, recorded films; and bad input."""
 
 import base64
 import io
@@ -13,7 +13,7 @@ from attnoise.data.shapes import draw_captions
 from attnoise.errors import DataError, ShapeError
 from attnoise.evaluation.picture_parser import parse_pictures
 from attnoise.figures import page_noise, studio
-from attnoise.figures.studio import film, verdict
+from attnoise.figures.studio import describe_score, film
 
 TEXTS = ["a large red circle", "a small white cross above a large blue ring"]
 
@@ -32,15 +32,15 @@ def test_noise_is_standard_and_comes_from_its_seed():
     assert (page_noise(6, 11) - noise[:11]).abs().max() > 0.1
 
 
-def test_verdicts_say_what_is_seen_and_what_is_wrong():
+def test_scores_say_what_is_seen_and_what_is_wrong():
     image = pictures(TEXTS[1], 1)
     found = parse_pictures(image)[0]
     asked = parse_caption(TEXTS[1])
-    assert verdict(asked, found).endswith("exactly as asked.")
-    assert "a small white cross" in verdict(asked, found)
-    assert verdict(asked.swapped, found).endswith("wrong binding.")
-    assert verdict(parse_caption(TEXTS[0]), found).endswith("wrong count.")
-    assert verdict(asked, []) == "the parser finds nothing."
+    assert describe_score(asked, found).endswith("exactly as asked.")
+    assert "a small white cross" in describe_score(asked, found)
+    assert describe_score(asked.swapped, found).endswith("wrong binding.")
+    assert describe_score(parse_caption(TEXTS[0]), found).endswith("wrong count.")
+    assert describe_score(asked, []) == "the parser finds nothing."
 
 
 def test_films_lose_nothing():
@@ -56,10 +56,10 @@ def test_films_lose_nothing():
 
 def test_the_sentence_is_the_parsers():
     both = torch.stack([pictures(text) for text in TEXTS])
-    figure = studio(TEXTS, both, seed=3, scale=2.0)
+    figure = studio(TEXTS, both, seed=3, guidance_scale=2.0)
     assert figure.sentence(caption=TEXTS[1], step=2) == (
         f"“{TEXTS[1]}”, after step 2 of 3: "
-        + verdict(parse_caption(TEXTS[1]), parse_pictures(both[1, 1:2])[0])
+        + describe_score(parse_caption(TEXTS[1]), parse_pictures(both[1, 1:2])[0])
     )
     assert "after step 3 of 3" in figure.sentence()
     assert len(figure.html()) < 300_000
@@ -69,6 +69,6 @@ def test_the_sentence_is_the_parsers():
 def test_bad_input_is_named():
     both = torch.stack([pictures(text) for text in TEXTS])
     with pytest.raises(ShapeError, match="as many, but are 1 and 2"):
-        studio(TEXTS[:1], both, seed=3, scale=2.0)
+        studio(TEXTS[:1], both, seed=3, guidance_scale=2.0)
     with pytest.raises(DataError, match="'pink' is none"):
-        studio([TEXTS[0], "a large pink circle"], both, seed=3, scale=2.0)
+        studio([TEXTS[0], "a large pink circle"], both, seed=3, guidance_scale=2.0)

@@ -6,8 +6,6 @@ import pytest
 import torch
 
 from attnoise.diffusion import (
-    DenoisingTransformer,
-    DenoisingTransformerConfig,
     UNet,
     UNetConfig,
     ddim_sample,
@@ -40,8 +38,8 @@ def autoencoder():
 
 LATENT = {"image_size": 4, "channels": 3, "patch": 2}
 NETWORKS = {
-    "transformer": lambda: DenoisingTransformer(
-        DenoisingTransformerConfig(**LATENT, d=16, depth=1, heads=2, classes=2, null_class=True)
+    "transformer": lambda: DiT(
+        DiTConfig(**LATENT, d=16, depth=1, heads=2, classes=2, null_class=True)
     ),
     "U-Net": lambda: UNet(
         UNetConfig(
@@ -97,7 +95,7 @@ def test_an_exact_velocity_brings_back_the_data(autoencoder):
     latent = autoencoder.encode(picture).detach()
     model = LatentDiffusion(Exact(), autoencoder)
     wanted = autoencoder.decode(latent).expand(3, -1, -1, -1)
-    samplers = (EULER, partial(heun_sample, clock="flow"), ddim_sample, dpm_solver_sample)
+    samplers = (EULER, partial(heun_sample, parametrisation="flow"), ddim_sample, dpm_solver_sample)
     for sampler in samplers:
         drawn = model.sample(3, seeded(5), steps=4, sampler=sampler)
         torch.testing.assert_close(drawn, wanted, atol=1e-4, rtol=1e-4)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from attnoise.figures.draw_flow import REACH, walk
+from attnoise.figures.draw_flow import REACH, particles_at
 
 pytestmark = pytest.mark.in_browser
 
@@ -36,7 +36,7 @@ def test_particles_flow_into_what_is_drawn(open_page):
     data = page.locator(FIGURE + " script.pan-fig-data").text_content()
     noise = torch.tensor(json.loads(data)["data"]["noise"], dtype=torch.float64)
     points = torch.tensor(drawn, dtype=torch.float64)
-    expected = walk(points, noise, 0.0, 8, "Euler")
+    expected = particles_at(points, noise, 0.0, 8, "Euler")
     assert_close(torch.tensor(found["x"]).double(), expected.flatten(), atol=1e-5, rtol=1e-5)
     assert page.faults == []
     page.get_by_role("button", name="Clear my drawing").click()

@@ -8,11 +8,11 @@ from axe_playwright_python.sync_playwright import Axe
 
 from attnoise.data.captions import all_captions, encode_captions, load_captions, parse_caption
 from attnoise.data.shapes import draw_captions
-from attnoise.diffusion import last, time_grid
+from attnoise.diffusion import last, make_timesteps
 from attnoise.errors import DataError
 from attnoise.evaluation.picture_parser import parse_pictures
 from attnoise.figures import page_noise
-from attnoise.figures.studio import FACTS, verdict
+from attnoise.figures.studio import FACTS, describe_score
 from attnoise.together.text_to_image import PATH, SAMPLERS, captioned
 from attnoise.training.checkpoints import load_checkpoint
 
@@ -66,7 +66,7 @@ def by_torch(text, seed, steps, scale):
     autoencoder, _ = load_checkpoint("shapes-autoencoder")
     denoiser, label = captioned(model, encode_captions([text]), scale)
     start = page_noise(seed, 256).reshape(1, 4, 8, 8)
-    grid = time_grid(PATH, steps)
+    grid = make_timesteps(PATH, steps)
     with torch.no_grad():
         latents = last(SAMPLERS["euler"](denoiser, start, PATH, timesteps=grid, label=label))
         return latents, autoencoder.decode(latents)
@@ -108,7 +108,7 @@ def test_a_caption_is_painted_as_torch_paints_it(open_page, text, seed, steps, s
         torch.tensor(found["latents"]), latents.flatten(), atol=1e-3, rtol=1e-3
     )
     torch.testing.assert_close(torch.tensor(found["image"]), image.flatten(), atol=1e-3, rtol=1e-3)
-    assert found["sentence"] == verdict(parse_caption(text), parse_pictures(image)[0])
+    assert found["sentence"] == describe_score(parse_caption(text), parse_pictures(image)[0])
     assert found["sentence"] in studio_of(page).locator("output").inner_text()
     assert studio_of(page).locator(".pan-studio-strip canvas").count() == steps
     assert studio_of(page).locator(".pan-studio-maps figure").count() == len(text.split())

@@ -8,12 +8,12 @@ import torch
 from benchmarks import gpt_gpu
 from benchmarks.gpt_gpu import Point
 
-from attnoise.transformers import GPT, PRESETS, BlockConfig, GPTConfig
+from attnoise.transformers import GPT, GPT_PRESETS, BlockConfig, GPTConfig
 
 CPU = torch.device("cpu")
 TINY = GPTConfig(
     vocab=5,
-    context=7,
+    max_length=7,
     depth=2,
     block=BlockConfig(d=6, heads=3, causal=True, bias=False, dropout=0.1),
 )
@@ -27,7 +27,7 @@ def test_operations_by_hand():
 
 def test_operations_agree_with_the_published_share():
     with torch.device("meta"):
-        gpt2 = GPT(PRESETS["gpt2"])
+        gpt2 = GPT(GPT_PRESETS["gpt2"])
     share = gpt_gpu.operations_per_token(gpt2) * 495_000 / gpt_gpu.peak_of("NVIDIA H100 80GB HBM3")
     assert share == pytest.approx(0.43, abs=0.005)
 

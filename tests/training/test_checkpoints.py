@@ -9,18 +9,18 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from attnoise.diffusion import DenoisingTransformer, DenoisingTransformerConfig
 from attnoise.errors import CheckpointError
+from attnoise.together import DiT, DiTConfig
 from attnoise.training import checkpoints
 from attnoise.training.checkpoints import load_checkpoint, save_checkpoint
 
-CONFIG = DenoisingTransformerConfig(image_size=6, d=12, depth=1, heads=3, classes=5)
+CONFIG = DiTConfig(image_size=6, channels=1, d=12, depth=1, heads=3, classes=5)
 
 
 @pytest.fixture
 def saved(tmp_path):
     torch.manual_seed(0)
-    model = DenoisingTransformer(CONFIG)
+    model = DiT(CONFIG)
     for p in model.parameters():
         nn.init.normal_(p)
     save_checkpoint(tmp_path / "tiny", model, {"seed": 0, "note": "für den Test"})
@@ -109,14 +109,12 @@ def test_full_disk_leaves_the_old_checkpoint_whole(saved, monkeypatch, fails_at)
 
     monkeypatch.setattr(os, "fsync", no_space)
     with pytest.raises(CheckpointError, match="No space left on device"):
-        save_checkpoint(path, DenoisingTransformer(CONFIG), {})
+        save_checkpoint(path, DiT(CONFIG), {})
     assert {p.name: p.read_bytes() for p in path.parent.iterdir()} == before
 
 
 def test_a_model_that_cannot_be_rebuilt_is_not_saved(tmp_path):
-    with pytest.raises(
-        CheckpointError, match="must be one of DenoisingTransformer, .*, but it is Linear"
-    ):
+    with pytest.raises(CheckpointError, match="must be one of .*DiT.*, but it is Linear"):
         save_checkpoint(tmp_path / "x", nn.Linear(2, 2), {})
     assert not list(tmp_path.iterdir())
 

@@ -13,7 +13,8 @@ from torch import nn
 from torch.testing import assert_close
 
 from attnoise.errors import CheckpointError, ConfigError, DataError, ShapeError
-from attnoise.training.loop import EMA, draw_batch, learning_rate, train
+from attnoise.training.ema import EMA
+from attnoise.training.loop import draw_batch, learning_rate, train
 
 
 def make_model(seed=0):
@@ -119,7 +120,7 @@ def test_a_killed_run_ends_as_if_it_had_never_stopped(tmp_path):
     run(50, whole, ema=ema)
     script = textwrap.dedent(f"""
         import os, signal
-        from attnoise.training.loop import EMA
+        from attnoise.training.ema import EMA
         from tests.training.test_loop import make_model, loss, train
         import torch
         model = make_model()

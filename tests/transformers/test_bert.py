@@ -16,7 +16,7 @@ from attnoise.transformers import (
 )
 from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification
 
-CONFIG = BERTConfig(vocab=23, context=13, depth=2, block=BlockConfig(d=20, heads=5))
+CONFIG = BERTConfig(vocab=23, max_length=13, depth=2, block=BlockConfig(d=20, heads=5))
 
 
 def tokens(*shape, vocab=23, seed=0):
@@ -38,7 +38,7 @@ def their_config() -> BertConfig:
 def copy_from(theirs: torch.nn.Module) -> BERT:
     """Build a post-norm BERT with the weights of a transformers model."""
     block = BlockConfig(d=20, heads=5, hidden=33, post_norm=True, norm_eps=1e-12)
-    ours = BERT(BERTConfig(vocab=23, context=13, depth=2, block=block, segments=2))
+    ours = BERT(BERTConfig(vocab=23, max_length=13, depth=2, block=block, segments=2))
     names = {
         "tokens.weight": "embeddings.word_embeddings.weight",
         "positions.weight": "embeddings.position_embeddings.weight",
@@ -132,7 +132,7 @@ def test_shares_are_15_80_10_10():
 
 def test_loss_sees_the_chosen_tokens_alone():
     model, x = make(), tokens(3, 11)
-    masked = mask_tokens(x, CONFIG, torch.Generator().manual_seed(0), share=0.3)
+    masked = mask_tokens(x, CONFIG, torch.Generator().manual_seed(0), mask_ratio=0.3)
     log_p = model(masked.tokens).log_softmax(dim=-1).gather(2, x[..., None])[..., 0]
     assert_close(masked_loss(model, x, masked), -log_p[masked.chosen].mean())
 
@@ -141,9 +141,11 @@ def test_loss_sees_the_chosen_tokens_alone():
 def test_bad_input_is_named():
     with pytest.raises(ShapeError, match="tokens must be 1 to 13 per sequence, but are 14"):
         make()(tokens(1, 14))
-    for share in (0.0, 1.5):
-        with pytest.raises(ConfigError, match=rf"share must lie in \(0, 1\], but it is {share}"):
-            mask_tokens(tokens(1, 3), CONFIG, torch.Generator(), share=share)
+    for ratio in (0.0, 1.5):
+        with pytest.raises(
+            ConfigError, match=rf"mask_ratio must lie in \(0, 1\], but it is {ratio}"
+        ):
+            mask_tokens(tokens(1, 3), CONFIG, torch.Generator(), mask_ratio=ratio)
     with pytest.raises(ConfigError, match="mask and pad must be two tokens below vocab = 23"):
         BERTConfig(vocab=23, mask=23)
     with pytest.raises(ConfigError, match="mask and pad must be two tokens.*they are 0 and 0"):

@@ -1,4 +1,4 @@
-"""The block: equal to torch's layers on copied weights; every option; doors that stay closed."""
+"""The block: equal to torch's layers on copied weights; every option; inputs that are not asked for."""
 
 import pytest
 import torch
@@ -124,14 +124,17 @@ def test_bad_input_is_named():
     ):
         make(context_width=5)(draw(2, 7, 12))
     for options, message in (
-        ({"hidden": 0}, "hidden must be at least 1, but it is 0"),
+        ({"hidden": 0}, "hidden must be a whole number of at least 1, but it is 0"),
         ({"dropout": 1.0}, r"dropout must lie in \[0, 1\), but it is 1.0"),
         ({"mlp": "glu"}, "mlp must be one of 'gelu', 'gelu_tanh', 'swiglu'.*did you mean 'gelu'"),
         ({"norm": "batch"}, "norm must be one of 'layer', 'rms', but it is 'batch'"),
         ({"positions": "sine"}, "positions must be one of 'rotary', 'alibi'"),
         ({"window": 4}, "window = 4 must be at least 1 and needs causal = True"),
         ({"post_norm": True, "condition_width": 5}, "post_norm and condition_width exclude"),
-        ({"heads": 5}, "d must be a multiple of heads, but d = 12 and heads = 5"),
+        (
+            {"heads": 5},
+            "d must be a multiple of heads, and heads of kv_heads, but d = 12, heads = 5",
+        ),
     ):
         with pytest.raises(ConfigError, match=message):
             Block(BlockConfig(**{"d": 12, "heads": 3, **options}))

@@ -118,11 +118,13 @@ def test_nothing_follows_the_end():
 
 @pytest.mark.bad_input
 def test_bad_input_is_named():
-    with pytest.raises(ShapeError, match="source must have 1 to 13 tokens, but has 14"):
+    with pytest.raises(ShapeError, match="source_tokens must have 1 to 13 tokens, but has 14"):
         make()(tokens(1, 14, vocab=11), tokens(1, 3))
-    with pytest.raises(ShapeError, match="target must have 1 to 13 tokens, but has 0"):
+    with pytest.raises(ShapeError, match="target_tokens must have 1 to 13 tokens, but has 0"):
         make()(tokens(1, 4, vocab=11), tokens(1, 0))
-    with pytest.raises(ConfigError, match="beams must lie between 1 and the 7 tokens.*it is 0"):
+    with pytest.raises(
+        ConfigError, match="beams must be a whole number of at least 1, but it is 0"
+    ):
         beam_search(make(), tokens(1, 4), beams=0)
     with pytest.raises(ConfigError, match="three tokens of both vocabularies.*0, 1 and 1"):
         EncoderDecoderConfig(source_vocab=5, target_vocab=5, end=1)

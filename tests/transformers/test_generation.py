@@ -1,4 +1,4 @@
-"""Generation: the knobs cut what they say, the cache changes nothing, prompts do not mix."""
+"""Generation: sampling parameters cut what they say, the cache changes nothing, prompts do not mix."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ PROMPTS = [[1, 2, 3], [4, 5, 6, 7, 8], [9]]
 def make(**options) -> GPT:
     torch.manual_seed(0)
     block = modern_block(12, 3, **options)
-    model = GPT(GPTConfig(vocab=13, context=16, depth=2, block=block)).eval()
+    model = GPT(GPTConfig(vocab=13, max_length=16, depth=2, block=block)).eval()
     with torch.no_grad():
         model.tokens.weight.mul_(20.0)  # a fresh model's guesses are nearly even
     return model
@@ -37,7 +37,7 @@ def run(model, prompts=PROMPTS, seed=0, **options):
 
 
 @pytest.mark.parametrize(
-    ("knobs", "expected"),
+    ("sampling", "expected"),
     [
         ({}, [0.4, 0.3, 0.2, 0.1]),
         ({"temperature": 0.5}, [16 / 30, 9 / 30, 4 / 30, 1 / 30]),
@@ -48,9 +48,11 @@ def run(model, prompts=PROMPTS, seed=0, **options):
         ({"top_k": 3, "min_p": 0.6}, [4 / 7, 3 / 7, 0, 0]),
     ],
 )
-def test_knobs_by_hand(knobs, expected):
-    assert_close(reshape_distribution(LOGITS, **knobs), torch.tensor(expected, dtype=torch.float))
-    shuffled = reshape_distribution(LOGITS[[2, 0, 3, 1]], **knobs)
+def test_sampling_parameters_by_hand(sampling, expected):
+    assert_close(
+        reshape_distribution(LOGITS, **sampling), torch.tensor(expected, dtype=torch.float)
+    )
+    shuffled = reshape_distribution(LOGITS[[2, 0, 3, 1]], **sampling)
     assert_close(shuffled, torch.tensor(expected, dtype=torch.float)[[2, 0, 3, 1]])
 
 
@@ -61,7 +63,7 @@ def test_knobs_by_hand(knobs, expected):
     top_p=st.floats(0.01, 1),
     min_p=st.floats(0.01, 1),
 )
-def test_knobs_always_leave_a_distribution(seed, temperature, top_k, top_p, min_p):
+def test_sampling_always_leave_a_distribution(seed, temperature, top_k, top_p, min_p):
     logits = torch.randn(3, 11, generator=torch.Generator().manual_seed(seed))
     p = reshape_distribution(logits, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
     assert_close(p.sum(dim=-1), torch.ones(3))
@@ -78,7 +80,7 @@ def test_no_step_tracks_gradients_and_the_caller_keeps_them(use_cache):
     model, tracked = make(), []
     model.register_forward_hook(lambda *call: tracked.append(call[-1].requires_grad))
     steps = generate(
-        model, PROMPTS, torch.Generator().manual_seed(0), tokens=3, use_cache=use_cache
+        model, PROMPTS, torch.Generator().manual_seed(0), max_new_tokens=3, use_cache=use_cache
     )
     for _ in steps:
         assert torch.is_grad_enabled()  # between two steps the caller may train
@@ -88,27 +90,27 @@ def test_no_step_tracks_gradients_and_the_caller_keeps_them(use_cache):
 @pytest.mark.parametrize("options", [{}, {"window": 4}, {"kv_heads": 1}, {"positions": None}])
 def test_the_cache_changes_nothing_even_beyond_the_context(options):
     model = make(**options)
-    cached = run(model, tokens=40)
+    cached = run(model, max_new_tokens=40)
     assert cached.shape == (3, 40)
-    assert_close(cached, run(model, tokens=40, use_cache=False))
+    assert_close(cached, run(model, max_new_tokens=40, use_cache=False))
 
 
 def test_prompts_of_a_batch_do_not_mix():
-    together = run(make(), tokens=9, top_k=1)
+    together = run(make(), max_new_tokens=9, top_k=1)
     for i, prompt in enumerate(PROMPTS):
-        assert_close(together[i], run(make(), [prompt], tokens=9, top_k=1)[0])
+        assert_close(together[i], run(make(), [prompt], max_new_tokens=9, top_k=1)[0])
 
 
 def test_the_generator_decides():
-    assert torch.equal(run(make(), tokens=9), run(make(), tokens=9))
-    assert not torch.equal(run(make(), tokens=9), run(make(), tokens=9, seed=1))
+    assert torch.equal(run(make(), max_new_tokens=9), run(make(), max_new_tokens=9))
+    assert not torch.equal(run(make(), max_new_tokens=9), run(make(), max_new_tokens=9, seed=1))
 
 
 def test_a_stop_token_ends_its_text_alone():
-    model, free = make(), run(make(), tokens=12, top_k=1)
+    model, free = make(), run(make(), max_new_tokens=12, top_k=1)
     stop = int(free[0, 3])
     answers = complete(
-        model, PROMPTS, torch.Generator().manual_seed(0), tokens=12, top_k=1, stop=[stop]
+        model, PROMPTS, torch.Generator().manual_seed(0), max_new_tokens=12, top_k=1, stop=[stop]
     )
     for row, answer in zip(free.tolist(), answers, strict=True):
         end = row.index(stop) if stop in row else 12
@@ -116,14 +118,16 @@ def test_a_stop_token_ends_its_text_alone():
 
 
 def test_all_stopped_is_the_end():
-    free = run(make(), [[1]], tokens=12, top_k=1)[0].tolist()
-    steps = list(generate(make(), [[1]], torch.Generator(), tokens=12, top_k=1, stop=free[:1]))
+    free = run(make(), [[1]], max_new_tokens=12, top_k=1)[0].tolist()
+    steps = list(
+        generate(make(), [[1]], torch.Generator(), max_new_tokens=12, top_k=1, stop=free[:1])
+    )
     assert len(steps) == 1
 
 
 def test_samples_follow_the_model():
     model, n = make(), 4000
-    steps = generate(model, [[1, 2]] * n, torch.Generator().manual_seed(0), tokens=1)
+    steps = generate(model, [[1, 2]] * n, torch.Generator().manual_seed(0), max_new_tokens=1)
     counts = torch.bincount(next(steps), minlength=13) / n
     with torch.no_grad():
         expected = model(torch.tensor([[1, 2]]))[0, -1].softmax(dim=-1)
@@ -134,14 +138,17 @@ def test_samples_follow_the_model():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"temperature": 0.0}, ConfigError, "temperature must be above 0.*it is 0.0.*top_k = 1"),
-        ({"temperature": -1.0}, ConfigError, "temperature must be above 0.*it is -1.0"),
-        ({"temperature": float("nan")}, ConfigError, "temperature must be above 0 and finite"),
+        ({"temperature": -1.0}, ConfigError, "temperature must be at least 0.*it is -1.0"),
+        ({"temperature": float("nan")}, ConfigError, "temperature must be at least 0 and finite"),
         ({"top_k": 14}, ConfigError, "top_k must lie between 1 and the 13 tokens.*it is 14"),
         ({"top_k": 0}, ConfigError, "top_k must lie between 1"),
         ({"top_p": 0.0}, ConfigError, r"top_p must lie in \(0, 1\], but it is 0.0"),
         ({"min_p": 1.1}, ConfigError, r"min_p must lie in \(0, 1\], but it is 1.1"),
-        ({"tokens": 0}, ConfigError, "tokens must be at least 1, but it is 0"),
+        (
+            {"max_new_tokens": 0},
+            ConfigError,
+            "max_new_tokens must be a whole number of at least 1, but it is 0",
+        ),
         ({"prompts": []}, DataError, "prompts must hold at least one prompt"),
         ({"prompts": [[1], []]}, DataError, "prompt 1 has 0 tokens, but the model takes 1 to 16"),
         ({"prompts": [[1] * 17]}, DataError, "prompt 0 has 17 tokens"),
@@ -149,7 +156,7 @@ def test_samples_follow_the_model():
     ],
 )
 def test_bad_input_is_named_before_the_first_token(options, error, message):
-    options = {"prompts": PROMPTS, "tokens": 5, **options}
+    options = {"prompts": PROMPTS, "max_new_tokens": 5, **options}
     with pytest.raises(error, match=message):
         generate(make(), options.pop("prompts"), torch.Generator(), **options)
 
@@ -157,5 +164,5 @@ def test_bad_input_is_named_before_the_first_token(options, error, message):
 def test_learned_positions_generate_too():
     torch.manual_seed(0)
     block = BlockConfig(d=12, heads=3, causal=True)
-    model = GPT(GPTConfig(vocab=13, context=16, depth=1, block=block)).eval()
-    assert_close(run(model, tokens=30), run(model, tokens=30, use_cache=False))
+    model = GPT(GPTConfig(vocab=13, max_length=16, depth=1, block=block)).eval()
+    assert_close(run(model, max_new_tokens=30), run(model, max_new_tokens=30, use_cache=False))

@@ -10,7 +10,7 @@ from torch.testing import assert_close
 from attnoise.errors import CheckpointError, ConfigError, ShapeError
 from attnoise.transformers import (
     GPT,
-    PRESETS,
+    GPT_PRESETS,
     BlockConfig,
     GPTConfig,
     gpt_from_gpt2,
@@ -28,7 +28,7 @@ def tokens(*shape, vocab=13, seed=0):
 def make(modern=True, **options) -> GPT:
     torch.manual_seed(0)
     block = modern_block(12, 3, **options) if modern else BlockConfig(d=12, heads=3, causal=True)
-    return GPT(GPTConfig(vocab=13, context=17, depth=2, block=block)).eval()
+    return GPT(GPTConfig(vocab=13, max_length=17, depth=2, block=block)).eval()
 
 
 def make_gpt2() -> GPT2LMHeadModel:
@@ -51,8 +51,10 @@ def test_logits_equal_those_of_gpt2_on_copied_weights():
 
 def test_gpt2_has_its_published_size():
     with torch.device("meta"):
-        assert sum(p.numel() for p in GPT(PRESETS["gpt2"]).parameters()) == 124_439_808
-        sizes = {name: sum(p.numel() for p in GPT(c).parameters()) for name, c in PRESETS.items()}
+        assert sum(p.numel() for p in GPT(GPT_PRESETS["gpt2"]).parameters()) == 124_439_808
+        sizes = {
+            name: sum(p.numel() for p in GPT(c).parameters()) for name, c in GPT_PRESETS.items()
+        }
     assert 0.79e6 < sizes["laptop"] < 0.81e6
     positions = 256 * 384  # which nanoGPT's 10.65 M leave out
     assert round((sizes["nanogpt-shakespeare"] - positions) / 1e6, 2) == 10.65
@@ -126,7 +128,9 @@ def test_bad_input_is_named():
         mean_loss(model, tokens(1))
     with pytest.raises(ConfigError, match="block.causal must be True"):
         GPTConfig(vocab=5, block=BlockConfig(d=4, heads=1))
-    with pytest.raises(ConfigError, match="at least 1, but they are 0, 256 and 4"):
+    with pytest.raises(
+        ConfigError, match="vocab must be a whole number of at least 1, but it is 0"
+    ):
         GPTConfig(vocab=0)
     state = make_gpt2().state_dict()
     del state["transformer.h.1.ln_2.bias"]

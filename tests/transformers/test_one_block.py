@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from attnoise.diffusion import DenoisingTransformer, DenoisingTransformerConfig, UNet, UNetConfig
+from attnoise.diffusion import UNet, UNetConfig
 from attnoise.together import DiT, DiTConfig
 from attnoise.transformers import (
     BERT,
@@ -24,7 +24,7 @@ MODELS = {
     "GPT": GPT(GPTConfig(vocab=5)),
     "BERT": BERT(BERTConfig(vocab=5)),
     "ViT": ViT(ViTConfig()),
-    "denoiser": DenoisingTransformer(DenoisingTransformerConfig()),
+    "denoiser": DiT(DiTConfig(channels=1, classes=10)),
     "U-Net": UNet(UNetConfig(depth=4)),
     "DiT": DiT(DiTConfig()),
 }

@@ -115,35 +115,35 @@ def test_hidden_patches_have_no_influence_on_what_is_seen():
     seen = model.encode(x, keep)
     patches = patchify(x, 5)
     hidden = torch.ones(2, 9, dtype=torch.bool).scatter(1, keep, False)
-    patches[hidden] = 50.0
+    patches[hidden] = 9.0
     assert_close(model.encode(unpatchify(patches, 5, 3), keep), seen)
     assert seen.shape == (2, 4, 20)
 
 
-def test_autoencoder_paints_from_what_it_sees_alone_and_is_judged_on_the_rest():
-    coder, x = MaskedAutoencoder(make("mean"), hidden_share=6 / 9), images(2)
+def test_autoencoder_predicts_from_what_it_sees_alone_and_is_scored_on_the_rest():
+    coder, x = MaskedAutoencoder(make("mean"), mask_ratio=6 / 9), images(2)
 
     def run(pictures):
         return coder(pictures, torch.Generator().manual_seed(0))
 
-    painted, hidden = run(x)
+    reconstruction, hidden = run(x)
     assert (hidden.sum(dim=1) == 6).all()
     patches = patchify(x, 5)
-    patches[hidden] = 50.0
-    assert_close(run(unpatchify(patches, 5, 3))[0], painted)
-    expected = (painted - patchify(x, 5))[hidden].square().mean()
+    patches[hidden] = 9.0
+    assert_close(run(unpatchify(patches, 5, 3))[0], reconstruction)
+    expected = (reconstruction - patchify(x, 5))[hidden].square().mean()
     assert_close(coder.loss(x, torch.Generator().manual_seed(0)), expected)
 
 
 def test_autoencoder_puts_each_patch_back_in_its_place():
-    coder, x = MaskedAutoencoder(make("mean"), hidden_share=6 / 9), images(1)
+    coder, x = MaskedAutoencoder(make("mean"), mask_ratio=6 / 9), images(1)
     torch.nn.init.zeros_(coder.mask_token)
     torch.nn.init.zeros_(coder.positions)
     coder.blocks = torch.nn.ModuleList()  # what was seen goes straight to the head
-    painted, hidden = coder(x, torch.Generator().manual_seed(0))
+    reconstruction, hidden = coder(x, torch.Generator().manual_seed(0))
     keep = (~hidden[0]).nonzero()[:, 0]
     expected = coder.head(coder.norm(coder.vit.encode(x, keep[None])))
-    assert_close(painted[:, keep], expected, atol=1e-5, rtol=1e-5)
+    assert_close(reconstruction[:, keep], expected, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.bad_input
@@ -160,6 +160,6 @@ def test_bad_input_is_named():
         ViTConfig(pool="max")
     with pytest.raises(ConfigError, match="block.causal must be False: every patch"):
         make(causal=True)
-    for share in (0.0, 1.0):
+    for ratio in (0.0, 1.0):
         with pytest.raises(ConfigError, match="at least one and leave at least one"):
-            MaskedAutoencoder(make(), hidden_share=share)
+            MaskedAutoencoder(make(), mask_ratio=ratio)

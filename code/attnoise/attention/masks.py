@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from ..checks import values_may_be_read
 from ..errors import ConfigError, ShapeError
 
 
@@ -51,7 +52,8 @@ def padding_mask(lengths: Int[Tensor, " b"], m: int) -> Bool[Tensor, "b 1 1 m"]:
 
     Raises:
         ShapeError: lengths is not one whole number per sequence.
-        ConfigError: A length lies outside [0, m].
+        ConfigError: A length lies outside [0, m]; looked at on the CPU alone, where that makes
+            nobody wait.
 
     >>> padding_mask(torch.tensor([1, 3]), 3)[:, 0, 0].int().tolist()
     [[1, 0, 0], [1, 1, 1]]
@@ -61,11 +63,13 @@ def padding_mask(lengths: Int[Tensor, " b"], m: int) -> Bool[Tensor, "b 1 1 m"]:
             f"lengths must hold one whole number per sequence, but it has shape "
             f"{tuple(lengths.shape)} and dtype {lengths.dtype}; pass a 1-D integer tensor."
         )
-    if lengths.numel() and not 0 <= int(lengths.min()) <= int(lengths.max()) <= m:
-        raise ConfigError(
-            f"lengths must lie between 0 and m = {m}, but they range from {int(lengths.min())} "
-            f"to {int(lengths.max())}; m counts all keys, padding included."
-        )
+    if lengths.numel() and values_may_be_read(lengths):
+        low, high = (int(end) for end in lengths.aminmax())
+        if low < 0 or high > m:
+            raise ConfigError(
+                f"lengths must lie between 0 and m = {m}, but they range from {low} to {high}; "
+                "m counts all keys, padding included."
+            )
     positions = torch.arange(m, device=lengths.device)
     return (positions < lengths[:, None])[:, None, None, :]  # b 1 1 m
 

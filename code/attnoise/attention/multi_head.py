@@ -7,6 +7,7 @@ from einops import rearrange, repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from ..checks import check_sizes
 from ..errors import ConfigError, ShapeError
 from .cache import KeyValueCache
 from .masks import sliding_window_mask
@@ -32,7 +33,8 @@ class MultiHeadAttention(nn.Module):
             a trained gain), before they are turned; it keeps the scores from growing.
 
     Raises:
-        ConfigError: d is not a multiple of heads, or heads not a multiple of kv_heads.
+        ConfigError: A number is below 1, d is not a multiple of heads, or heads not a multiple of
+            kv_heads.
 
     Source: Vaswani et al. 2017, section 3.2.2, arXiv:1706.03762; grouped heads: Ainslie et al.
         2023, arXiv:2305.13245; QK-norm: Henry et al. 2020, arXiv:2010.04245, here as RMSNorm.
@@ -56,12 +58,13 @@ class MultiHeadAttention(nn.Module):
         super().__init__()
         kv_heads = heads if kv_heads is None else kv_heads
         context_width = d if context_width is None else context_width
-        if heads < 1 or d % heads:
+        check_sizes(d=d, heads=heads, kv_heads=kv_heads, context_width=context_width)
+        if d % heads:
             raise ConfigError(
                 f"d must be a multiple of heads, but d = {d} and heads = {heads}; "
                 "each head takes an equal slice of the width."
             )
-        if kv_heads < 1 or heads % kv_heads:
+        if heads % kv_heads:
             raise ConfigError(
                 f"heads must be a multiple of kv_heads, but heads = {heads} and kv_heads = "
                 f"{kv_heads}; each key/value head serves an equal group of query heads."
@@ -96,28 +99,26 @@ class MultiHeadAttention(nn.Module):
                 all tokens seen so far.
             causal: Also forbid later positions.
             window: Also forbid all but the last `window` positions, its own included.
-            cache: Holds the keys and values of earlier calls; x continues them, and is added.
+            cache: Holds the keys and values of earlier calls. In self-attention x continues them,
+                and is added; in cross-attention the first call fills it from the context, and
+                later ones read it.
 
         Raises:
             ShapeError: A width differs from what the layer was built for, or the mask is off.
         """
-        context = x if context is None else context
         self._check(x, context)
         query = rearrange(self.to_query(x), "b n (h k) -> b h n k", h=self.heads)
-        key = rearrange(self.to_key(context), "b m (g k) -> b g m k", g=self.kv_heads)
-        value = rearrange(self.to_value(context), "b m (g k) -> b g m k", g=self.kv_heads)
-        query, key = self.query_norm(query), self.key_norm(key)
+        query = self.query_norm(query)
         if isinstance(self.positions, Rotary):
-            start = 0 if cache is None else cache.length
-            query, key = self.positions(query, start), self.positions(key, start)
-        if cache is not None:
-            key, value = cache.extend(key, value)  # b g m k
-            mask = None if mask is None else mask[..., -key.shape[-2] :]
+            query = self.positions(query, 0 if cache is None else cache.length)
+        key, value = self._keys_and_values(x, context, cache)  # b g m k
         if self.kv_heads < self.heads:
             group = self.heads // self.kv_heads
             key = repeat(key, "b g m k -> b (g r) m k", r=group)  # b h m k
             value = repeat(value, "b g m k -> b (g r) m k", r=group)  # b h m k
         n, m = query.shape[-2], key.shape[-2]
+        if mask is not None and cache is not None:
+            mask = mask[..., -m:]  # a cache with a window has forgotten the first
         if window is not None:
             near = sliding_window_mask(n, window, m, device=x.device)
             mask = near if mask is None else mask & near
@@ -125,7 +126,22 @@ class MultiHeadAttention(nn.Module):
         output = self.attend(query, key, value, mask, causal=causal, bias=bias)  # b h n k
         return self.to_output(rearrange(output, "b h n k -> b n (h k)"))
 
-    def _check(self, x: Tensor, context: Tensor) -> None:
+    def _keys_and_values(
+        self, x: Float[Tensor, "b n d"], context: Tensor | None, cache: KeyValueCache | None
+    ) -> tuple[Float[Tensor, "b g m k"], Float[Tensor, "b g m k"]]:
+        """Compute what is looked up, or take from the cache what was computed before."""
+        if cache is not None and context is not None and cache.length:
+            return cache.read()  # the context stays the same from token to token
+        source = x if context is None else context
+        key = rearrange(self.to_key(source), "b m (g k) -> b g m k", g=self.kv_heads)
+        value = rearrange(self.to_value(source), "b m (g k) -> b g m k", g=self.kv_heads)
+        key = self.key_norm(key)
+        if isinstance(self.positions, Rotary):
+            key = self.positions(key, 0 if cache is None else cache.length)
+        return (key, value) if cache is None else cache.extend(key, value)
+
+    def _check(self, x: Tensor, context: Tensor | None) -> None:
+        context = x if context is None else context
         for name, tensor, width in (("x", x, self.d), ("context", context, self.context_width)):
             if tensor.ndim != 3 or tensor.shape[-1] != width:
                 raise ShapeError(

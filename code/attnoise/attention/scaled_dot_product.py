@@ -36,7 +36,9 @@ def attention(
         return_weights: Also return the weights, which sum to 1 over the keys.
 
     Returns:
-        The output, or (output, weights).
+        The output, or (output, weights), in the dtype of the values. Half precision is widened
+        to float32 in between, as the fused kernels do: scores of large entries overflow float16,
+        and a softmax needs their differences.
 
     Raises:
         ShapeError: Widths, lengths or the mask do not fit.
@@ -49,7 +51,9 @@ def attention(
     check_attention_shapes(query, key, value, mask, bias)
     mask = with_causal(mask, query, key) if causal else mask
     scale = query.shape[-1] ** -0.5 if scale is None else scale
-    scores = torch.einsum("...nk,...mk->...nm", query, key) * scale  # *b n m
+    dtype, wide = value.dtype, torch.promote_types(query.dtype, torch.float32)
+    query, key, value = query.to(wide), key.to(wide), value.to(wide)
+    scores = torch.einsum("...nk,...mk->...nm", query * scale, key)  # *b n m
     if bias is not None:
         scores = scores + bias
     if mask is not None:
@@ -58,8 +62,8 @@ def attention(
     weights = scores.softmax(dim=-1)
     if mask is not None:
         weights = weights.masked_fill(~mask, 0.0)
-    output = torch.einsum("...nm,...me->...ne", weights, value)  # *b n e
-    return (output, weights) if return_weights else output
+    output = torch.einsum("...nm,...me->...ne", weights, value).to(dtype)  # *b n e
+    return (output, weights.to(dtype)) if return_weights else output
 
 
 def fused_attention(
@@ -84,13 +88,17 @@ def fused_attention(
     if causal and mask is None and bias is None and query.shape[-2] == key.shape[-2]:
         return F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale)
     mask = with_causal(mask, query, key) if causal else mask
-    added: Tensor | None = mask
+    if mask is not None:
+        # A query that may attend nowhere sees everything here and is set to zero below: a row
+        # of -inf is NaN in some kernels and in exported graphs, and NaN cannot be undone there.
+        nowhere = ~mask.any(dim=-1, keepdim=True)  # *b n 1
+        mask = mask | nowhere
+    added = mask
     if bias is not None:
+        bias = bias.to(query.dtype)
         added = bias if mask is None else bias.masked_fill(~mask, float("-inf"))
     output = F.scaled_dot_product_attention(query, key, value, attn_mask=added, scale=scale)
-    if mask is not None:  # a query that may attend nowhere: zero, whichever kernel ran
-        output = output.masked_fill(~mask.any(dim=-1, keepdim=True), 0.0)
-    return output
+    return output if mask is None else output.masked_fill(nowhere, 0.0)
 
 
 def with_causal(mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor | None:
@@ -115,6 +123,11 @@ def check_attention_shapes(
             raise ShapeError(
                 f"{name} must have at least two axes (positions, width), but its shape is "
                 f"{tuple(tensor.shape)}; add a batch or position axis with {name}[None]."
+            )
+        if not tensor.is_floating_point():
+            raise ShapeError(
+                f"{name} must be floating-point numbers, but its dtype is {tensor.dtype}; "
+                f"pass {name}.float()."
             )
     if query.shape[-1] != key.shape[-1]:
         raise ShapeError(

@@ -1,41 +1,45 @@
-"""Part III of the book: adding noise, what to learn from it, and walking back."""
+"""Part III of the book: diffusion models, from noise schedules to samplers.
+
+To read it for the first time, take four modules: `schedules` (how much noise at which time),
+`process` (adding it), `losses` (what a network is trained for) and `samplers` (from noise to data).
+`denoisers` and `targets` stand between network and sampler; `solvers`, `ode` and `few_step` need
+fewer steps; `guidance` and `inpainting` steer; `unet` and `networks` hold networks, the other one
+being `together.DiT`.
+"""
 
 from .denoisers import Denoiser, GaussianDenoiser, IdealDenoiser, NetworkDenoiser
 from .few_step import consistency_loss, consistency_sample
 from .flow import (
-    LinearPath,
     flow_loss,
     logit_normal_times,
     pair_by_transport,
     shift_times,
     straightness,
 )
-from .grids import spaced_timesteps, time_grid
 from .guidance import GuidedDenoiser, drop_labels, without_label
 from .inpainting import inpaint
 from .likelihood import log_likelihood
-from .networks import DenoisingTransformer, DenoisingTransformerConfig, PointDenoiser, time_features
+from .losses import simple_loss
+from .more_schedules import make_schedule, shift_schedule, sigmoid_schedule, zero_terminal
+from .networks import PointDenoiser, time_features
+from .numerics import append_dims, check_samples, noise_like
 from .ode import euler_sample, heun_sample, invert
-from .paths import Path
+from .paths import LinearPath, Path, TrigPath
 from .preconditioning import PreconditionedDenoiser, edm_loss
-from .process import add_noise, forward_step, noise_like, posterior
-from .reshaping import shift_schedule, zero_terminal
+from .process import add_noise, forward_step, posterior
 from .samplers import Step, ddpm_sample, last
 from .schedules import (
     Schedule,
     cosine_schedule,
     linear_schedule,
-    make_schedule,
-    sigmoid_schedule,
 )
 from .solvers import ddim_sample, dpm_solver_sample, edm_sample
-from .targets import make_target, simple_loss, to_eps, to_x0
+from .targets import make_target, to_eps, to_x0
+from .timesteps import make_timesteps
 from .unet import UNet, UNetConfig
 
 __all__ = [
     "Denoiser",
-    "DenoisingTransformer",
-    "DenoisingTransformerConfig",
     "GaussianDenoiser",
     "GuidedDenoiser",
     "IdealDenoiser",
@@ -46,9 +50,12 @@ __all__ = [
     "PreconditionedDenoiser",
     "Schedule",
     "Step",
+    "TrigPath",
     "UNet",
     "UNetConfig",
     "add_noise",
+    "append_dims",
+    "check_samples",
     "consistency_loss",
     "consistency_sample",
     "cosine_schedule",
@@ -70,6 +77,7 @@ __all__ = [
     "logit_normal_times",
     "make_schedule",
     "make_target",
+    "make_timesteps",
     "noise_like",
     "pair_by_transport",
     "posterior",
@@ -77,10 +85,8 @@ __all__ = [
     "shift_times",
     "sigmoid_schedule",
     "simple_loss",
-    "spaced_timesteps",
     "straightness",
     "time_features",
-    "time_grid",
     "to_eps",
     "to_x0",
     "without_label",

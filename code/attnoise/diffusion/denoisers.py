@@ -1,4 +1,4 @@
-"""Denoisers: functions from a noisy sample to a guess of the clean one. Two are exact.
+"""Denoisers: functions from a noisy sample to a prediction of the clean one. Two are exact.
 
 Every denoiser is called as denoiser(x_t, t, label) and returns x0_hat, so that a sampler need
 not know what is behind it: a formula, the data themselves, or a network.
@@ -12,15 +12,16 @@ from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from ..attention import attention
+from ..checks import values_may_be_read
 from ..errors import ConfigError, DataError, ShapeError, choose
-from .paths import Path
-from .process import like
+from .numerics import append_dims, float_dtype, network_time
+from .paths import Path, levels_at
 from .targets import TARGETS, to_x0
 
 
 @runtime_checkable
 class Denoiser(Protocol):
-    """Anything that guesses the clean sample, E[x0 | x_t] at best."""
+    """Anything that predicts the clean sample, E[x0 | x_t] at best."""
 
     def __call__(self, x_t: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor: ...
 
@@ -29,13 +30,16 @@ def noisy_levels(path: Path, t: Num[Tensor, " b"]) -> tuple[Tensor, Tensor]:
     """Return alpha and sigma at times with noise.
 
     Raises:
-        ConfigError: A time is 0, where nothing is left to guess, or lies beyond T.
+        ConfigError: A time is 0, where there is nothing to predict, or lies beyond T; looked at
+            on the CPU alone.
     """
-    if t.numel() and not 0 < float(t.min()) <= float(t.max()) <= path.T:
-        raise ConfigError(
-            f"t must lie above 0 and at most at T = {path.T}, but it ranges from "
-            f"{float(t.min()):g} to {float(t.max()):g}; t = 0 is data and t = T is noise."
-        )
+    if t.numel() and values_may_be_read(t):
+        low, high = (end.item() for end in t.detach().aminmax())
+        if not 0 < low <= high <= path.T:
+            raise ConfigError(
+                f"t must lie above 0 and at most at T = {path.T}, but it ranges from {low:g} to "
+                f"{high:g}; t = 0 is data and t = T is noise."
+            )
     return path.levels(t)
 
 
@@ -62,7 +66,7 @@ class IdealDenoiser:
     Raises:
         DataError: The data hold NaN or infinity, or no sample.
         ShapeError: labels does not hold one class per sample.
-        ConfigError: std is below 0.
+        ConfigError: std is below 0; when called, a label is asked for that no sample has.
 
     Source: Karras et al. 2022, appendix B.3, arXiv:2206.00364, here for alpha below 1.
     """
@@ -70,8 +74,10 @@ class IdealDenoiser:
     def __init__(
         self, data: Float[Tensor, "m *axes"], schedule: Path, labels=None, *, std: float = 0.0
     ) -> None:
-        if std < 0:
-            raise ConfigError(f"std must be at least 0, but it is {std}; 0 means points.")
+        if not 0 <= std < torch.inf:
+            raise ConfigError(
+                f"std must be at least 0 and finite, but it is {std}; 0 means points."
+            )
         if not len(data) or not bool(torch.isfinite(data).all()):
             raise DataError(
                 "data must hold at least one sample and no NaN or infinity; "
@@ -83,7 +89,8 @@ class IdealDenoiser:
                 f"is {tuple(labels.shape)}."
             )
         self.schedule, self.labels, self.std = schedule, labels, std
-        self.value = data.flatten(1).double()  # m e; float64: near t = 0 the scores are huge
+        # float64 where the device has it: near t = 0 the scores are huge
+        self.value = data.flatten(1).to(float_dtype(data.device))  # m e
         half_square = self.value.square().sum(dim=1, keepdim=True) / 2
         self.key = torch.cat([self.value, -half_square], dim=1)  # m e+1
 
@@ -98,7 +105,7 @@ class IdealDenoiser:
         if self.std:
             alpha, sigma = (level[:, None] for level in self.schedule.levels(t))
             gain = alpha * self.std**2 / (alpha**2 * self.std**2 + sigma**2)
-            x0_hat = x0_hat + gain * (x_t.flatten(1).double() - alpha * x0_hat)
+            x0_hat = x0_hat + gain * (x_t.flatten(1).to(gain.dtype) - alpha * x0_hat)
         return x0_hat.to(x_t.dtype).reshape(x_t.shape)
 
     def weights(
@@ -107,7 +114,7 @@ class IdealDenoiser:
         t: Num[Tensor, " b"],
         label: Int[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b m"]:
-        """Return how likely x_t comes from each sample: the attention weights, float64."""
+        """Return the posterior probability of each sample given x_t: the attention weights."""
         return self._attend(x_t, t, label)[1]
 
     def _attend(self, x_t: Tensor, t: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -122,9 +129,15 @@ class IdealDenoiser:
                 "build it with IdealDenoiser(data, schedule, labels)."
             )
         alpha, sigma = (level[:, None] for level in noisy_levels(self.schedule, t))  # b 1
-        scaled = torch.cat([alpha * x_t.flatten(1).double(), alpha**2], dim=1)
+        scaled = torch.cat([alpha * x_t.flatten(1).to(alpha.dtype), alpha**2], dim=1)
         query = scaled / (sigma**2 + (alpha * self.std) ** 2)  # b e+1
         mask = None if label is None else label[:, None] == self.labels[None, :]  # b m
+        if mask is not None and values_may_be_read(mask) and not bool(mask.any(dim=1).all()):
+            unseen = label[~mask.any(dim=1)].unique().tolist()
+            raise ConfigError(
+                f"label must be a class of the data, but no sample has {unseen}; leave label out "
+                "for the mean over all."
+            )
         output, weights = attention(
             query, self.key, self.value, mask, scale=1.0, return_weights=True
         )
@@ -156,14 +169,14 @@ class GaussianDenoiser:
                 f"covariance must have shape {(len(mean), len(mean))} to fit the mean, but its "
                 f"shape is {tuple(covariance.shape)}."
             )
-        covariance = covariance.double()
+        covariance = covariance.cpu().double()
         eigenvalues, self.axes = torch.linalg.eigh(covariance)
         if not torch.allclose(covariance, covariance.T) or eigenvalues.min() < -1e-8:
             raise DataError(
                 "covariance must be symmetric with no negative eigenvalue, but its smallest one is "
                 f"{float(eigenvalues.min()):.3g}; estimate it with torch.cov."
             )
-        self.mean, self.variances = mean.double(), eigenvalues.clamp(min=0)
+        self.mean, self.variances = mean.cpu().double(), eigenvalues.clamp(min=0)
         self.schedule = schedule
 
     def __call__(
@@ -171,24 +184,33 @@ class GaussianDenoiser:
     ) -> Float[Tensor, "b *axes"]:
         """Return the mean of x0 given x_t, exactly."""
         alpha, sigma = (level[:, None] for level in noisy_levels(self.schedule, t))  # b 1
-        centred = (x_t.flatten(1).double() - alpha * self.mean) @ self.axes  # along each axis
-        gain = alpha * self.variances / (alpha**2 * self.variances + sigma**2)
-        x0_hat = self.mean + (gain * centred) @ self.axes.T
+        mean, axes, variances = (
+            part.to(alpha.dtype).to(x_t.device) for part in (self.mean, self.axes, self.variances)
+        )
+        centred = (x_t.flatten(1).to(alpha.dtype) - alpha * mean) @ axes  # along each axis
+        gain = alpha * variances / (alpha**2 * variances + sigma**2)
+        x0_hat = mean + (gain * centred) @ axes.T
         return x0_hat.to(x_t.dtype).reshape(x_t.shape)
 
 
+def check_clip(clip: float | None) -> None:
+    """Raise a ConfigError unless the bound that x0_hat is clipped to is above 0, or None."""
+    if clip is not None and not clip > 0:
+        raise ConfigError(f"clip must be above 0 or None, but it is {clip}; 1 is for images.")
+
+
 class NetworkDenoiser:
-    """A trained network, seen as a denoiser whatever it predicts.
+    """Wrap a trained network as a denoiser, whatever it predicts.
 
     Args:
         model: Called as model(x_t, t / T) or model(x_t, t / T, label).
         schedule: The noise schedule, or other path, that it was trained with.
         target: What it predicts: "eps", "x0", "v" or "u".
-        clip: Cut x0_hat off at -clip and clip; 1 for images, None for data without bounds.
+        clip: Clip x0_hat to [-clip, clip], above 0; 1 for images, None for data without bounds.
 
     Raises:
-        ConfigError: The target is unknown, or it is "eps" and the path ends in noise alone: then
-            eps says nothing about x0 there.
+        ConfigError: The target is unknown, clip is not above 0, or the target is "eps" and the path
+            ends in noise alone: then eps says nothing about x0 there.
     """
 
     def __init__(
@@ -199,11 +221,12 @@ class NetworkDenoiser:
         clip: float | None = None,
     ) -> None:
         choose("target", target, TARGETS)
-        if target == "eps" and schedule.levels(torch.tensor(schedule.T))[0] == 0:
+        if target == "eps" and levels_at(schedule, [schedule.T])[0].alpha == 0:
             raise ConfigError(
                 "target must not be 'eps' on a path that ends in noise alone, where eps says "
                 "nothing about x0, but it is; predict 'x0', 'v' or 'u'."
             )
+        check_clip(clip)
         self.model, self.schedule, self.target, self.clip = model, schedule, target, clip
 
     @torch.no_grad()
@@ -213,9 +236,9 @@ class NetworkDenoiser:
         t: Num[Tensor, " b"],
         label: Int[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b *axes"]:
-        """Return the network's guess of x0."""
-        alpha, sigma = (like(level, x_t) for level in noisy_levels(self.schedule, t))
+        """Return x0_hat."""
+        alpha, sigma = (append_dims(level, x_t) for level in noisy_levels(self.schedule, t))
         condition = () if label is None else (label,)
-        output = self.model(x_t, (t / self.schedule.T).to(x_t.dtype), *condition)
+        output = self.model(x_t, network_time(t, self.schedule.T, x_t), *condition)
         x0_hat = to_x0(self.target, output, x_t, alpha, sigma)
         return x0_hat if self.clip is None else x0_hat.clamp(-self.clip, self.clip)

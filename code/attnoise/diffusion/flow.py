@@ -4,52 +4,34 @@ from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 import torch
-from jaxtyping import Float, Int, Num
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..errors import ConfigError, DataError, choose
-from .paths import check_range
-from .process import add_noise, like, noise_like
+from ..errors import ConfigError, ShapeError, choose
+from .numerics import (
+    append_dims,
+    check_samples,
+    float_dtype,
+    network_time,
+    noise_like,
+    to_device,
+)
+from .paths import LinearPath, check_range
+from .process import add_noise
 from .samplers import Step
 from .targets import TARGETS, to_x0
 
 
-class LinearPath:
-    """The straight path of rectified flow, from data at t = 0 to noise at t = 1.
-
-    x_t = (1 - t) x0 + t eps
-
-    Source: Liu et al. 2022, arXiv:2209.03003; Lipman et al. 2022, example II, arXiv:2210.02747.
-        There t = 1 is data; here, as everywhere in this course, it is noise.
-    """
-
-    T = 1.0
-
-    def levels(self, t: Num[Tensor, "*b"]) -> tuple[Float[Tensor, "*b"], Float[Tensor, "*b"]]:
-        """Return alpha = 1 - t and sigma = t, float64.
-
-        Raises:
-            ConfigError: t lies outside [0, 1].
-        """
-        check_range(t, self.T)
-        t = t.double()
-        return 1 - t, t
-
-    def time_of(self, ratio: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
-        """Return the time at which sigma / alpha is so large, float64."""
-        return 1 - 1 / (1 + ratio.double())
-
-
 def uniform_times(n: int, generator: torch.Generator | None = None) -> Float[Tensor, " n"]:
-    """Draw times evenly from (0, 1], float64."""
-    device = None if generator is None else generator.device
-    return 1 - torch.rand(n, generator=generator, dtype=torch.float64, device=device)
+    """Draw times evenly from (0, 1], float64 where the generator's device has it."""
+    device = torch.device("cpu") if generator is None else generator.device
+    return 1 - torch.rand(n, generator=generator, dtype=float_dtype(device), device=device)
 
 
 def logit_normal_times(
     n: int, generator: torch.Generator | None = None, *, mean: float = 0.0, std: float = 1.0
 ) -> Float[Tensor, " n"]:
-    """Draw times that are mostly in the middle, where the velocity is hard to guess.
+    """Draw logit-normal times: mostly in the middle, where the velocity is hard to predict.
 
     t = 1 / (1 + exp(-z)), z ~ N(mean, std^2)
 
@@ -64,10 +46,10 @@ def logit_normal_times(
 
     Source: Esser et al. 2024, equation 19, arXiv:2403.03206.
     """
-    if not std > 0:
+    if not 0 < std < torch.inf:
         raise ConfigError(f"std must be above 0, but it is {std}; 1 is usual.")
-    device = None if generator is None else generator.device
-    z = torch.randn(n, generator=generator, dtype=torch.float64, device=device)
+    device = torch.device("cpu") if generator is None else generator.device
+    z = torch.randn(n, generator=generator, dtype=float_dtype(device), device=device)
     return torch.sigmoid(mean + std * z)
 
 
@@ -81,13 +63,13 @@ def shift_times(t: Float[Tensor, "*b"], shift: float) -> Float[Tensor, "*b"]:
 
     Source: Esser et al. 2024, equation 23, arXiv:2403.03206.
     """
-    if not shift > 0:
+    if not 0 < shift < torch.inf:
         raise ConfigError(f"shift must be above 0, but it is {shift}; 1 changes nothing.")
     check_range(t, 1)
     return shift * t / (1 + (shift - 1) * t)
 
 
-TIMES = {"logit_normal": logit_normal_times, "uniform": uniform_times}
+TIME_SAMPLINGS = {"logit_normal": logit_normal_times, "uniform": uniform_times}
 
 
 def flow_loss(
@@ -97,11 +79,11 @@ def flow_loss(
     *,
     label: Int[Tensor, " b"] | None = None,
     target: str = "u",
-    times: str = "logit_normal",
+    time_sampling: str = "logit_normal",
     shift: float = 1.0,
     eps: Float[Tensor, "b *axes"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Score a network's velocity on straight lines between noise and data.
+    """Return the flow-matching loss: the squared error of a velocity on straight lines to noise.
 
     E || (eps - x0) - u_hat ||^2 at x_t = (1 - t) x0 + t eps, u_hat = (x_t - x0_hat) / t
 
@@ -112,55 +94,64 @@ def flow_loss(
         label: One class per sample, or None.
         target: What the network predicts: "u", or "eps", "x0", "v", which are turned into u, so
             that the loss is the same for all.
-        times: "logit_normal" or "uniform".
+        time_sampling: How times are drawn: "logit_normal" or "uniform".
         shift: Moves the times; see `shift_times`.
         eps: The noise, if it is to be paired with the data; drawn afresh if not given.
 
     Raises:
-        ConfigError: Target or times are unknown.
-        DataError: x0 holds NaN or infinity.
+        ConfigError: Target or time_sampling is unknown, or shift is not above 0.
+        ShapeError: x0 is not floating, or eps has another shape.
+        DataError: x0 holds NaN or infinity, or is not scaled (looked at on the CPU alone).
 
     Source: Lipman et al. 2022, arXiv:2210.02747; Liu et al. 2022, equation 1, arXiv:2209.03003.
     """
-    if not bool(torch.isfinite(x0).all()):
-        raise DataError("x0 must be finite, but it holds NaN or infinity; clean the data first.")
+    check_samples("x0", x0)
     choose("target", target, TARGETS)
-    t = shift_times(choose("times", times, TIMES)(len(x0), generator), shift).to(x0.device)
+    draw = choose("time_sampling", time_sampling, TIME_SAMPLINGS)
+    t = to_device(shift_times(draw(len(x0), generator), shift), x0)
     t = t if target == "u" else t.clamp(1e-3, 1 - 1e-3)  # at the ends conversions divide by 0
     eps = noise_like(x0, generator) if eps is None else eps
     x_t = add_noise(x0, t, eps, LinearPath())
     condition = () if label is None else (label,)
-    output = model(x_t, t.to(x0.dtype), *condition)
+    prediction = model(x_t, network_time(t, 1, x0), *condition)
     if target != "u":
-        alpha, sigma = like(1 - t, x0), like(t, x0)
-        output = (x_t - to_x0(target, output, x_t, alpha, sigma)) / sigma
-    return (eps - x0 - output).square().mean()
+        alpha, sigma = append_dims(1 - t, x0), append_dims(t, x0)
+        prediction = (x_t - to_x0(target, prediction, x_t, alpha, sigma)) / sigma
+    return (eps - x0 - prediction).square().mean()
 
 
 def pair_by_transport(
     x0: Float[Tensor, "b *axes"], eps: Float[Tensor, "b *axes"]
 ) -> Float[Tensor, "b *axes"]:
-    """Give each sample of a batch the noise that lies best for it: the least sum of squares.
+    """Pair a batch with its noise by optimal transport: the least sum of squared distances.
 
     Args:
         x0: Samples.
         eps: As much noise.
 
     Returns:
-        The same noise in another order.
+        The same noise in another order. The assignment is made on the CPU, in float64.
+
+    Raises:
+        ShapeError: There is not as much noise as there are samples.
 
     Source: Tong et al. 2023, section 3.2, arXiv:2302.00482; Pooladian et al. 2023,
         arXiv:2304.14772. The assignment is scipy's.
     """
     from scipy.optimize import linear_sum_assignment  # slow to import, and seldom needed
 
-    cost = torch.cdist(x0.flatten(1).double(), eps.flatten(1).double()).square()
-    _, order = linear_sum_assignment(cost.cpu().numpy())
+    if x0.shape != eps.shape:
+        raise ShapeError(
+            f"eps must have the shape of x0, {tuple(x0.shape)}, but its shape is "
+            f"{tuple(eps.shape)}; draw it with torch.randn(x0.shape, generator=generator)."
+        )
+    points, noise = (part.detach().flatten(1).cpu().double() for part in (x0, eps))
+    _, order = linear_sum_assignment(torch.cdist(points, noise).square().numpy())
     return eps[torch.from_numpy(order).to(eps.device)]
 
 
 def straightness(steps: Iterable[Step]) -> float:
-    """Return how straight paths are: their end-to-end distance by their length, 1 at best.
+    """Measure the straightness of sampling trajectories: end-to-end distance by length, 1 at best.
 
     Args:
         steps: A sampler that has not begun. Its first yield is where paths begin.

@@ -1,4 +1,4 @@
-"""Guidance: lean away from a worse guess, made without the label, with another, or by less."""
+"""Guidance: classifier-free, with a negative condition, and by a weaker model (autoguidance)."""
 
 import math
 from typing import Any
@@ -7,79 +7,89 @@ import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor
 
+from ..checks import values_may_be_read
 from ..errors import ConfigError
-from .denoisers import Denoiser
-from .process import like
+from .denoisers import Denoiser, check_clip
+from .numerics import append_dims, float_dtype
 
 
 def drop_labels(
-    label: Int[Tensor, " b"], null_label: int, share: float | int, generator: torch.Generator
+    label: Int[Tensor, " b"],
+    null_label: int,
+    cond_drop_prob: float | int,
+    generator: torch.Generator,
 ) -> Int[Tensor, " b"]:
-    """Replace some labels by the one that means "no label", for training.
+    """Drop labels at random in training: replace them by the null label (condition dropout).
 
-    So one network learns both guesses that guidance compares, with the label and without it.
+    So one network learns both predictions that guidance compares, with the label and without it.
 
     Args:
         label: One class per sample.
         null_label: The label that means "no label"; `classes` in the models of this package.
-        share: How many labels to replace on average, in [0, 1]; 0.1 is usual.
+        cond_drop_prob: Probability that a label is dropped, in [0, 1]; 0.1 is usual.
         generator: Decides which.
 
     Raises:
-        ConfigError: share lies outside [0, 1], or a sample's class is the null label.
+        ConfigError: cond_drop_prob lies outside [0, 1], or a sample's class is the null label
+            (looked at on the CPU alone).
 
     Source: Ho & Salimans 2022, algorithm 1, arXiv:2207.12598.
     """
-    if not 0 <= share <= 1:
-        raise ConfigError(f"share must lie between 0 and 1, but it is {share}; 0.1 is usual.")
-    if bool((label == null_label).any()):
+    if not 0 <= cond_drop_prob <= 1:
+        raise ConfigError(
+            f"cond_drop_prob must lie between 0 and 1, but it is {cond_drop_prob}; 0.1 is usual."
+        )
+    if values_may_be_read(label) and bool((label == null_label).any()):
         raise ConfigError(
             f"null_label must be a label of its own, but some samples are of class {null_label}; "
             "it is the number of classes in a model built with null_class=True."
         )
     drawn = torch.rand(label.shape, generator=generator, device=generator.device)
-    return torch.where(drawn.to(label.device) < share, null_label, label)
+    return torch.where(drawn.to(label.device) < cond_drop_prob, null_label, label)
 
 
 def without_label(denoiser: Denoiser) -> Denoiser:
-    """Return the denoiser that never hears the label; for exact ones, which need no null label."""
+    """Return the unconditional denoiser: the same, called without its label; for exact ones."""
     return lambda x_t, t, label=None: denoiser(x_t, t)
 
 
 class GuidedDenoiser:
-    """Two guesses, and a step from the worse one past the better one.
+    """Guide a denoiser: classifier-free guidance, a negative condition, or autoguidance.
 
-    x0_hat = other + scale (conditional - other)
+    x0_hat = other + guidance_scale (conditional - other)
 
-    The other guess comes from the same denoiser with the null label (classifier-free guidance) or
-    with a label that is not wanted (negative condition), both guesses in one call on 2b samples;
-    or from a weaker denoiser with the same label (autoguidance). The same mix of eps_hat, v_hat or
-    scores gives the same result, since each is x0_hat times one factor, plus a multiple of x_t.
+    The other prediction comes from the same denoiser with the null label (classifier-free guidance)
+    or with a label that is not wanted (negative condition), both in one call on 2b samples; or from
+    a weaker denoiser with the same label (autoguidance). The same mix of eps_hat, v_hat or scores
+    gives the same result, since each is x0_hat times one factor, plus a multiple of x_t.
 
     Args:
         denoiser: Called as denoiser(x_t, t, label).
-        scale: 1 is off, and then there is no second guess; 0 is the other guess alone.
+        guidance_scale: 1 is off, and then there is no second prediction; 0 is the other one alone.
         null_label: The label that means "no label".
-        negative: The class to lean away from.
-        weak: The denoiser to lean away from.
+        negative: The class to move away from.
+        weak: The denoiser to move away from.
         interval: (low, high), the times as fractions of T at which guidance is on, both included;
-            elsewhere there is no second guess. Always on if not given.
-        clip: Cut the guided x0_hat off at -clip and clip.
+            elsewhere the scale is 1. Always on if not given. On the CPU there is no second
+            prediction where guidance is off; other devices make it, since to look at t would make
+            them wait.
+        clip: Clip the guided x0_hat to [-clip, clip], above 0.
 
     Raises:
-        ConfigError: scale is not finite; not exactly one of null_label, negative and weak is given;
-            the model has no null class, or its number is another; interval is out of order, or
-            the denoiser does not say what T is; or a label is missing when it is called.
+        ConfigError: guidance_scale is not finite; clip is not above 0; not exactly one of
+            null_label, negative and weak is given; the model has no null class, or its number is
+            another; interval is out of order, or the denoiser does not say what T is; or a label
+            is missing when it is called.
 
     Source: Ho & Salimans 2022, equation 6, arXiv:2207.12598; interval: Kynkäänniemi et al. 2024,
         arXiv:2404.07724; weak: Karras et al. 2024, arXiv:2406.02507.
-    Differs: Ho & Salimans write w for scale - 1.
+    Differs: Ho & Salimans write w for guidance_scale - 1.
     """
 
     def __init__(
         self,
         denoiser: Denoiser,
-        scale: float | int,
+        guidance_scale: float | int,
         *,
         null_label: int | None = None,
         negative: int | None = None,
@@ -87,13 +97,16 @@ class GuidedDenoiser:
         interval: tuple[float | int, float | int] | None = None,
         clip: float | None = None,
     ) -> None:
-        if not math.isfinite(scale):
-            raise ConfigError(f"scale must be a finite number, but it is {scale}; 1 is off.")
+        if not math.isfinite(guidance_scale):
+            raise ConfigError(
+                f"guidance_scale must be a finite number, but it is {guidance_scale}; 1 is off."
+            )
+        check_clip(clip)
         others = {"null_label": null_label, "negative": negative, "weak": weak}
         given = [name for name, value in others.items() if value is not None]
         if len(given) != 1:
             raise ConfigError(
-                "guidance needs exactly one guess to lean away from: null_label, negative or "
+                "guidance needs exactly one prediction to move away from: null_label, negative or "
                 f"weak, but {' and '.join(given) or 'none'} was given; a model that was trained "
                 "with a null class takes null_label=model.config.classes."
             )
@@ -110,7 +123,7 @@ class GuidedDenoiser:
                 "interval needs a denoiser that says what T is, but this one has neither schedule "
                 "nor path; set denoiser.schedule."
             )
-        self.denoiser, self.scale, self.weak = denoiser, scale, weak
+        self.denoiser, self.guidance_scale, self.weak = denoiser, guidance_scale, weak
         self.other: Any = negative if null_label is None else null_label
         self.interval, self.clip = interval, clip
 
@@ -120,30 +133,40 @@ class GuidedDenoiser:
         t: Num[Tensor, " b"],
         label: Int[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b *axes"]:
-        """Return the guided guess of x0."""
+        """Return the guided x0_hat."""
         if label is None and self.weak is None:
             raise ConfigError(
-                "label must be given: guidance leans towards it; use the denoiser itself to draw "
+                "label must be given: guidance moves towards it; use the denoiser itself to draw "
                 "without a label."
             )
-        scale = self._scales(t)
-        if bool((scale == 1).all()):
+        if self._is_off(t):
             x0_hat = self.denoiser(x_t, t, label)
         else:
-            conditional, other = self._guesses(x_t, t, label)
-            x0_hat = other + like(scale, x_t) * (conditional - other)
+            conditional, other = self._both(x_t, t, label)
+            x0_hat = other + append_dims(self._scales(t), x_t) * (conditional - other)
         return x0_hat if self.clip is None else x0_hat.clamp(-self.clip, self.clip)
 
-    def _scales(self, t: Tensor) -> Tensor:
+    def _is_off(self, t: Num[Tensor, " b"]) -> bool:
+        """Say whether guidance is known to be off for all samples."""
+        if self.guidance_scale == 1:
+            return True
+        in_sight = self.interval is not None and values_may_be_read(t)
+        return in_sight and bool((self._scales(t) == 1).all())
+
+    def _scales(self, t: Num[Tensor, " b"]) -> Float[Tensor, " b"]:
         """Return the scale for each sample: 1 outside the interval."""
-        scale = torch.full(t.shape, self.scale, dtype=torch.float64, device=t.device)
+        dtype = float_dtype(t.device)
+        scale = torch.full(t.shape, self.guidance_scale, dtype=dtype, device=t.device)
         if self.interval is None or self.schedule is None:
             return scale
         low, high = self.interval
-        share = t.double() / self.schedule.T
-        return torch.where((low <= share) & (share <= high), scale, 1.0)
+        time = t.to(dtype) / self.schedule.T
+        return torch.where((low <= time) & (time <= high), scale, 1.0)
 
-    def _guesses(self, x_t: Tensor, t: Tensor, label: Any) -> tuple[Tensor, Tensor]:
+    def _both(
+        self, x_t: Float[Tensor, "b *axes"], t: Num[Tensor, " b"], label: Any
+    ) -> tuple[Float[Tensor, "b *axes"], Float[Tensor, "b *axes"]]:
+        """Return the conditional prediction and the one to move away from."""
         if self.weak is not None:
             return self.denoiser(x_t, t, label), self.weak(x_t, t, label)
         labels = torch.cat([label, torch.full_like(label, self.other)])
@@ -164,5 +187,5 @@ def _check_null_class(denoiser: Denoiser, null_label: int) -> None:
     if null_label != config.classes:
         raise ConfigError(
             f"null_label must be {config.classes}, this model's label for 'no label', but it is "
-            f"{null_label}; to lean away from a class, pass it as negative."
+            f"{null_label}; to move away from a class, pass it as negative."
         )

@@ -2,19 +2,19 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from ..checks import values_may_be_read
 from ..errors import ConfigError, DataError, ShapeError
 from .denoisers import Denoiser
-from .grids import check_falling
-from .paths import Path
-from .process import add_noise, noise_like
+from .numerics import noise_like
+from .paths import Path, level_pairs
 from .samplers import Step
 from .solvers import ddim_sample
+from .timesteps import check_timesteps
 
 
 def inpaint(
@@ -28,7 +28,7 @@ def inpaint(
     label: Int[Tensor, " b"] | None = None,
     resample: int = 1,
 ) -> Iterator[Step]:
-    """Keep the known part of each sample and draw the rest.
+    """Inpaint by replacement or RePaint: keep the known part of each sample, sample the rest.
 
     After each step of `ddim_sample` with eta = 1 (ancestral sampling) the known part is replaced by
     alpha_s known + sigma_s eps. With resampling each step is then undone by forward noise,
@@ -41,7 +41,7 @@ def inpaint(
         mask: True = known; of known's shape, or of one sample's shape for all.
         path: The noise schedule, or another path to noise.
         generator: Where all noise comes from, that at the start included.
-        timesteps: Falling times; see `time_grid`.
+        timesteps: Falling times; see `make_timesteps`.
         label: One class per sample, handed to the denoiser.
         resample: How often each step is taken, but the one to t = 0: that is taken once.
 
@@ -62,31 +62,37 @@ def inpaint(
             f"{tuple(known.shape)}, or of one sample, {tuple(known.shape[1:])}, but it has dtype "
             f"{mask.dtype} and shape {tuple(mask.shape)}; use mask.expand_as(known)."
         )
-    if not bool(torch.isfinite(torch.where(mask, known, 0)).all()):
+    at_hand = values_may_be_read(known)
+    if at_hand and not bool(torch.isfinite(torch.where(mask, known, 0)).all()):
         raise DataError(
             "known must be finite where the mask is True, but it holds NaN or infinity."
         )
     if resample < 1:
         raise ConfigError(f"resample must be at least 1, but it is {resample}; 1 is replacement.")
-    times = check_falling(timesteps, path)
+    times = check_timesteps(timesteps, path)
     return _inpaint_steps(denoiser, known, mask, path, generator, times, label, resample)
 
 
+@torch.no_grad()
 def _inpaint_steps(
-    denoiser, known, mask, path, generator, times, label, resample
+    denoiser: Denoiser,
+    known: Float[Tensor, "b *axes"],
+    mask: Bool[Tensor, "*shape"],
+    path: Path,
+    generator: torch.Generator,
+    timesteps: Sequence[float | int],
+    label: Int[Tensor, " b"] | None,
+    resample: int,
 ) -> Iterator[Step]:
     x = noise_like(known, generator)
-    for t, s in pairwise(times):
-        (alpha_t, alpha_s), (sigma_t, sigma_s) = (
-            level.tolist() for level in path.levels(torch.tensor([t, s], dtype=torch.float64))
-        )
-        ratio, repeats = alpha_t / alpha_s, resample if s > 0 else 1
+    for now, then in level_pairs(path, timesteps):
+        ratio, repeats = now.alpha / then.alpha, resample if then.sigma > 0 else 1
         for repeat in range(repeats):
             if repeat:  # back to t, by forward noise
-                added = math.sqrt(max(sigma_t**2 - (ratio * sigma_s) ** 2, 0.0))
+                added = math.sqrt(max(now.sigma**2 - (ratio * then.sigma) ** 2, 0.0))
                 x = ratio * x + added * noise_like(x, generator)
-            step = next(iter(ddim_sample(denoiser, x, path, generator, timesteps=[t, s],
-                                         label=label, eta=1.0)))  # fmt: skip
-            at_s = torch.full(x.shape[:1], s, dtype=torch.float64, device=x.device)
-            x = torch.where(mask, add_noise(known, at_s, noise_like(x, generator), path), step.x)
-            yield Step(s, x, step.x0_hat)
+            (step,) = ddim_sample(denoiser, x, path, generator, timesteps=[now.t, then.t],
+                                  label=label, eta=1.0)  # fmt: skip
+            noised = then.alpha * known + then.sigma * noise_like(x, generator)
+            x = torch.where(mask, noised, step.x)
+            yield Step(then.t, x, step.x0_hat)

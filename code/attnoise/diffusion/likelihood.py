@@ -1,7 +1,8 @@
-"""How likely a sample is: the flow makes it noise, and counts how it stretches space on the way."""
+"""Log-likelihood of samples under the probability-flow ODE, by the change of variables."""
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float, Int
@@ -9,8 +10,9 @@ from torch import Tensor
 
 from ..errors import ConfigError
 from .denoisers import Denoiser
-from .grids import check_falling
-from .paths import Path
+from .numerics import batch_of, float_dtype
+from .paths import Level, Path, levels_at
+from .timesteps import check_timesteps
 
 
 def log_likelihood(
@@ -21,7 +23,7 @@ def log_likelihood(
     timesteps: Sequence[float | int],
     label: Int[Tensor, " b"] | None = None,
 ) -> Float[Tensor, " b"]:
-    """Return the natural logarithm of the density that the flow gives to samples.
+    """Return the log-likelihood of samples under the probability-flow ODE, in nats.
 
     d log p(z) / dr = -div u(z, r), with z = x_t / (alpha + sigma), r = sigma / (alpha + sigma) and
     the velocity u = eps_hat - x0_hat; from the last of the times up to the first, where z is noise
@@ -47,36 +49,34 @@ def log_likelihood(
     Source: Chen et al. 2018, theorem 1, arXiv:1806.07366; Song et al. 2021, section 4.3 and
         appendix D.2, arXiv:2011.13456.
     """
-    times = check_falling(timesteps, path)[::-1]
+    times = check_timesteps(timesteps, path)[::-1]
     if times[0] == 0:
         raise ConfigError("timesteps must end above 0, where there is noise to see; try T / 1000.")
-    levels = torch.stack(path.levels(torch.tensor(times, dtype=torch.float64)), dim=1).tolist()
-    x = x.double()
-    size = x[0].numel()
-    (alpha, sigma), gained = levels[0], torch.zeros(len(x), dtype=torch.float64, device=x.device)
-    z = x / (alpha + sigma)
-
-    def slope(z: Tensor, place: int) -> tuple[Tensor, Tensor]:
-        t = torch.full(z.shape[:1], times[place], dtype=torch.float64, device=z.device)
-        return _velocity_and_divergence(denoiser, z, t, levels[place], label)
-
-    clocks = [sigma / (alpha + sigma) for alpha, sigma in levels]
-    for place in range(len(times) - 1):
-        span = clocks[place + 1] - clocks[place]
-        u, divergence = slope(z, place)
-        u_end, divergence_end = slope(z + span * u, place + 1)
-        z = z + span * (u + u_end) / 2
-        gained = gained + span * (divergence + divergence_end) / 2
-    alpha, sigma = levels[-1]
-    scale = math.hypot(alpha, sigma) / (alpha + sigma)  # the size of z at the first time
+    levels = levels_at(path, times)
+    x = x.to(float_dtype(x.device))
+    size, first, final = x[0].numel(), levels[0], levels[-1]
+    z = x / (first.alpha + first.sigma)
+    gained = torch.zeros(len(x), dtype=x.dtype, device=x.device)
+    for now, then in pairwise(levels):  # Heun's method, upwards
+        step = then.sigma / (then.alpha + then.sigma) - now.sigma / (now.alpha + now.sigma)
+        u, divergence = _velocity_and_divergence(denoiser, z, now, label)
+        u_end, divergence_end = _velocity_and_divergence(denoiser, z + step * u, then, label)
+        z = z + step * (u + u_end) / 2
+        gained = gained + step * (divergence + divergence_end) / 2
+    # the standard deviation of z at the first time
+    scale = math.hypot(final.alpha, final.sigma) / (final.alpha + final.sigma)
     log_noise = -(z / scale).flatten(1).square().sum(1) / 2
     log_noise = log_noise - size * (math.log(2 * math.pi) / 2 + math.log(scale))
-    start = sum(levels[0])
-    return log_noise + gained - size * math.log(start)  # from z back to x
+    return log_noise + gained - size * math.log(first.alpha + first.sigma)  # from z back to x
 
 
-def _velocity_and_divergence(denoiser, z, t, level, label) -> tuple[Tensor, Tensor]:
-    alpha, sigma = level
+def _velocity_and_divergence(
+    denoiser: Denoiser,
+    z: Float[Tensor, "b *axes"],
+    level: Level,
+    label: Int[Tensor, " b"] | None,
+) -> tuple[Float[Tensor, "b *axes"], Float[Tensor, " b"]]:
+    t, alpha, sigma = batch_of(level.t, z), level.alpha, level.sigma
     with torch.enable_grad():
         z = z.detach().requires_grad_()
         x_t = (alpha + sigma) * z
@@ -87,7 +87,7 @@ def _velocity_and_divergence(denoiser, z, t, level, label) -> tuple[Tensor, Tens
                 "denoiser must let gradients reach x_t, but its answer has none; wrap a network "
                 "in PreconditionedDenoiser, or in a function without torch.no_grad."
             )
-        divergence = torch.zeros(len(z), dtype=torch.float64, device=z.device)
+        divergence = torch.zeros(len(z), dtype=z.dtype, device=z.device)
         for axis in range(u.shape[1]):
             (row,) = torch.autograd.grad(u[:, axis].sum(), z, retain_graph=True)
             divergence = divergence + row.flatten(1)[:, axis]

@@ -1,38 +1,43 @@
-"""Two denoising networks: a small one for points in the plane, a transformer for images."""
+"""What denoising networks share, and a small one for points. `UNet` and `DiT` are for images."""
 
 import math
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
-from einops import rearrange
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..errors import ConfigError, ShapeError
-from ..transformers import Block, BlockConfig
+from ..checks import check_sizes, values_may_be_read
+from ..errors import ConfigError, DataError, ShapeError
 
 
-def time_features(t: Float[Tensor, " b"], width: int) -> Float[Tensor, "b width"]:
-    """Spread a time in [0, 1] over sines and cosines of falling frequency.
+def time_features(time: Float[Tensor, " b"], width: int) -> Float[Tensor, "b width"]:
+    """Embed a diffusion time in sines and cosines of falling frequency (sinusoidal embedding).
 
-    (cos(1000 t f_i), sin(1000 t f_i)), f_i = 10000^(-i / (width / 2))
+    (cos(1000 time f_i), sin(1000 time f_i)), f_i = 10000^(-i / (width / 2))
 
     Args:
-        t: Times as fractions of T.
+        time: Times as fractions of T, in [0, 1]. Half precision is raised to float32, since it
+            cannot tell neighbouring steps apart.
         width: Even number of features.
+
+    Raises:
+        ConfigError: width is odd or below 2.
 
     Source: Vaswani et al. 2017, section 3.5, arXiv:1706.03762, as used for diffusion times by Ho
         et al. 2020.
     """
+    if width < 2 or width % 2:
+        raise ConfigError(f"width must be even and at least 2, but it is {width}.")
     half = width // 2
-    frequencies = torch.exp(-math.log(10_000) * torch.arange(half, device=t.device) / half)
-    angles = 1000 * t[:, None] * frequencies  # b half
+    time = time.to(torch.promote_types(time.dtype, torch.float32))
+    frequencies = torch.exp(-math.log(10_000) * torch.arange(half, device=time.device) / half)
+    angles = 1000 * time[:, None] * frequencies  # b half
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
 
 class PointDenoiser(nn.Module):
-    """A network for points: a few residual layers, told the time at each.
+    """A denoising network for points: residual layers, each conditioned on the time.
 
     Args:
         axes: Numbers per point, 2 for the plane.
@@ -40,13 +45,14 @@ class PointDenoiser(nn.Module):
         depth: Number of residual layers.
 
     Raises:
-        ConfigError: d is odd or depth < 1.
+        ConfigError: d is odd, or a size is below 1.
     """
 
     def __init__(self, axes: int = 2, *, d: int = 128, depth: int = 3) -> None:
         super().__init__()
-        if d % 2 or depth < 1:
-            raise ConfigError(f"d must be even and depth at least 1, but they are {d} and {depth}.")
+        check_sizes(axes=axes, d=d, depth=depth)
+        if d % 2:
+            raise ConfigError(f"d must be even, for sines and cosines, but it is {d}.")
         self.d = d
         self.read = nn.Linear(axes, d)
         self.time = nn.Linear(d, d)
@@ -56,18 +62,33 @@ class PointDenoiser(nn.Module):
         )
         self.write = nn.Sequential(nn.LayerNorm(d), nn.Linear(d, axes))
 
-    def forward(self, x_t: Float[Tensor, "b e"], t: Float[Tensor, " b"]) -> Float[Tensor, "b e"]:
-        """Answer for noisy points at times given as fractions of T."""
-        time = self.time(time_features(t, self.d))  # b d
+    def forward(self, x_t: Float[Tensor, "b e"], time: Float[Tensor, " b"]) -> Float[Tensor, "b e"]:
+        """Return the prediction for noisy points.
+
+        Args:
+            x_t: Noisy points.
+            time: t / T, in [0, 1].
+
+        Raises:
+            ShapeError: Points have another number of axes, or there is not one time for each.
+            ConfigError: A time lies outside [0, 1] (looked at on the CPU alone).
+        """
+        if x_t.ndim != 2 or x_t.shape[1] != self.read.in_features:
+            raise ShapeError(
+                f"x_t must have shape (batch, {self.read.in_features}), but its shape is "
+                f"{tuple(x_t.shape)}; the model was built for that many axes."
+            )
+        check_time(x_t, time)
+        condition = self.time(time_features(time, self.d).to(x_t.dtype))  # b d
         x = self.read(x_t)  # b d
         for layer in self.layers:
-            x = x + layer(x + time)
+            x = x + layer(x + condition)
         return self.write(x)
 
 
 @runtime_checkable
 class ImageConfig(Protocol):
-    """What every config of an image denoiser says."""
+    """What the config of every denoising network for images says."""
 
     @property
     def image_size(self) -> int: ...
@@ -75,119 +96,72 @@ class ImageConfig(Protocol):
     def channels(self) -> int: ...
     @property
     def classes(self) -> int: ...
+    @property
+    def null_class(self) -> bool: ...
 
 
-def check_images(config: ImageConfig, x_t: Tensor, label: Tensor | None) -> None:
-    """Raise a ShapeError unless images and labels are those of the config's model."""
+def check_denoiser_input(
+    config: ImageConfig, x_t: Tensor, time: Tensor, label: Tensor | None
+) -> None:
+    """Check images, times and labels against the config of the network that gets them.
+
+    Raises:
+        ShapeError: A shape or dtype is off, or a label is missing or not asked for.
+        ConfigError: A time lies outside [0, 1] (looked at on the CPU alone).
+        DataError: A label is out of range (looked at on the CPU alone).
+    """
     wanted = (config.channels, config.image_size, config.image_size)
-    if x_t.shape[1:] != wanted:
+    if x_t.ndim != 4 or x_t.shape[1:] != wanted or not x_t.is_floating_point():
         raise ShapeError(
-            f"x_t must have shape (batch, {', '.join(map(str, wanted))}), but its shape is "
-            f"{tuple(x_t.shape)}; the model was built for that size."
+            f"x_t must be floating-point, of shape (batch, {', '.join(map(str, wanted))}), "
+            f"channels first, but its shape is {tuple(x_t.shape)} and its dtype {x_t.dtype}; the "
+            "model was built for that size, and for pixels in [-1, 1]."
         )
+    check_time(x_t, time)
     if (label is None) == bool(config.classes):
         raise ShapeError(
             f"label: the model has {config.classes} classes, but "
             f"{'no label was' if label is None else 'a label was'} given; "
             "pass one class per image exactly if the config has classes."
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class DenoisingTransformerConfig:
-    """Shape of a `DenoisingTransformer`.
-
-    Args:
-        image_size: Side of the square image in pixels.
-        channels: Numbers per pixel.
-        patch: Side of a patch; an 8 x 8 image in patches of 2 makes 16 tokens.
-        d: Model width.
-        depth: Number of blocks.
-        heads: Attention heads; must divide d.
-        classes: Number of labels; 0 for a model without labels.
-        null_class: Add one label more, `classes`, that means "no label": guidance needs it.
-
-    Raises:
-        ConfigError: Sizes do not divide, or there is a null class but no other.
-    """
-
-    image_size: int = 8
-    channels: int = 1
-    patch: int = 2
-    d: int = 96
-    depth: int = 4
-    heads: int = 4
-    classes: int = 10
-    null_class: bool = False
-
-    def __post_init__(self) -> None:
-        if self.patch < 1 or self.image_size % self.patch:
-            raise ConfigError(
-                f"image_size must be a multiple of patch, but they are {self.image_size} and "
-                f"{self.patch}; patches tile the image."
-            )
-        if self.d % self.heads or self.d % 2:
-            raise ConfigError(
-                f"d must be even and a multiple of heads, but d = {self.d}, heads = {self.heads}."
-            )
-        if self.null_class and not self.classes:
-            raise ConfigError("null_class must be False if there are no classes, but it is True.")
-
-
-class DenoisingTransformer(nn.Module):
-    """Denoise an image as a sentence of patches: blocks in between know time and class.
-
-    Args:
-        config: Its shape.
-
-    Source: Peebles & Xie 2022, arXiv:2212.09748.
-    Differs: learned positions instead of fixed sines.
-    """
-
-    def __init__(self, config: DenoisingTransformerConfig) -> None:
-        super().__init__()
-        self.config = config
-        c, p, d = config.channels, config.patch, config.d
-        tokens = (config.image_size // p) ** 2
-        self.read = nn.Linear(c * p * p, d)
-        self.positions = nn.Parameter(0.02 * torch.randn(tokens, d))
-        self.time = nn.Sequential(nn.Linear(d, d), nn.SiLU(), nn.Linear(d, d))
-        rows = config.classes + config.null_class
-        self.labels = nn.Embedding(rows, d) if config.classes else None
-        self.blocks = nn.ModuleList(
-            Block(BlockConfig(d=d, heads=config.heads, condition_width=d))
-            for _ in range(config.depth)
+    if label is None:
+        return
+    if label.shape != x_t.shape[:1] or label.is_floating_point():
+        raise ShapeError(
+            f"label must have shape ({len(x_t)},), one whole number for each of x_t, but it has "
+            f"shape {tuple(label.shape)} and dtype {label.dtype}."
         )
-        self.norm = nn.LayerNorm(d)
-        self.write = nn.Linear(d, c * p * p)
-        nn.init.zeros_(self.write.weight)  # so that the first answer is zero, the mean of eps
-        nn.init.zeros_(self.write.bias)
+    rows = config.classes + config.null_class
+    if label.numel() and values_may_be_read(label):
+        low, high = (end.item() for end in label.aminmax())
+        if not 0 <= low <= high < rows:
+            raise DataError(
+                f"label must lie between 0 and {rows - 1}, but it ranges from {low} to {high}; "
+                "the null label is there only with null_class=True."
+            )
 
-    def forward(
-        self,
-        x_t: Float[Tensor, "b c height width"],
-        t: Float[Tensor, " b"],
-        label: Int[Tensor, " b"] | None = None,
-    ) -> Float[Tensor, "b c height width"]:
-        """Answer for noisy images.
 
-        Args:
-            x_t: Noisy images.
-            t: Their times as fractions of T, in [0, 1].
-            label: Their classes, exactly if the config has classes.
+def check_time(x_t: Tensor, time: Tensor) -> None:
+    """Raise an error unless a network is given one fraction t / T in [0, 1] per sample."""
+    if time.shape != x_t.shape[:1] or not time.is_floating_point():
+        raise ShapeError(
+            f"time must have shape ({len(x_t)},), one fraction t / T for each of x_t, but it has "
+            f"shape {tuple(time.shape)} and dtype {time.dtype}."
+        )
+    if not time.numel() or not values_may_be_read(time):
+        return
+    low, high = (end.item() for end in time.detach().aminmax())
+    if not 0 <= low <= high <= 1:
+        raise ConfigError(
+            f"time must lie in [0, 1], but it ranges from {low:g} to {high:g}; networks take "
+            "t / T, 0 for data and 1 for noise."
+        )
 
-        Raises:
-            ShapeError: The images have another size, or a label is missing or not asked for.
-        """
-        check_images(self.config, x_t, label)
-        p = self.config.patch
-        x = rearrange(x_t, "b c (i p) (j q) -> b (i j) (c p q)", p=p, q=p)  # b n cpp
-        x = self.read(x) + self.positions  # b n d
-        condition = self.time(time_features(t, self.config.d))  # b d
-        if self.labels is not None:
-            condition = condition + self.labels(label)
-        for block in self.blocks:
-            x = block(x, condition=condition)
-        x = self.write(self.norm(x))  # b n cpp
-        i = self.config.image_size // p
-        return rearrange(x, "b (i j) (c p q) -> b c (i p) (j q)", i=i, p=p, q=p)
+
+def check_classes(classes: int, null_class: bool) -> None:
+    """Raise a ConfigError if there are fewer than no classes, or a null class and no other."""
+    if classes < null_class:
+        raise ConfigError(
+            "null_class must be False if there are no classes, and classes at least 0, but "
+            f"they are {null_class} and {classes}."
+        )

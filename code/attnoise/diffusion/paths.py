@@ -1,32 +1,117 @@
-"""What a sampler must know of the way from data to noise, whichever way it is."""
+"""The path from data to noise, as every sampler sees it: alpha and sigma at each time."""
 
-from typing import Protocol, runtime_checkable
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple, Protocol, runtime_checkable
 
-from jaxtyping import Num
+import torch
+from jaxtyping import Float, Num
 from torch import Tensor
 
+from ..checks import values_may_be_read
 from ..errors import ConfigError
+from .numerics import float_dtype
 
 
 @runtime_checkable
 class Path(Protocol):
-    """A way from data to noise, x_t = alpha(t) x0 + sigma(t) eps: all that a sampler must know."""
+    """A path from data to noise, x_t = alpha(t) x0 + sigma(t) eps: all that a sampler must know."""
 
     @property
     def T(self) -> float | int:
         """The time of noise; t = 0 is data."""
 
     def levels(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Return alpha and sigma at each time, float64."""
+        """Return alpha and sigma at each time: float64 where t's device has it, else float32."""
 
     def time_of(self, ratio: Tensor) -> Tensor:
-        """Return the time at which sigma / alpha is so large, float64."""
+        """Return the time at which sigma / alpha is so large."""
+
+
+class Level(NamedTuple):
+    """A time and the coefficients of x_t = alpha x0 + sigma eps there, as Python numbers."""
+
+    t: float | int
+    alpha: float
+    sigma: float
+
+    @property
+    def ratio(self) -> float:
+        """sigma / alpha: the noise level of x_t / alpha."""
+        return self.sigma / self.alpha
+
+
+def levels_at(path: Path, timesteps: Sequence[float | int]) -> list[Level]:
+    """Look the coefficients of all times up at once, on the CPU and in float64."""
+    alpha, sigma = path.levels(torch.tensor(timesteps, dtype=torch.float64))
+    return [Level(*row) for row in zip(timesteps, alpha.tolist(), sigma.tolist(), strict=True)]
+
+
+def level_pairs(path: Path, timesteps: Sequence[float | int]) -> Iterator[tuple[Level, Level]]:
+    """Yield the levels at the start and at the end of each sampling step."""
+    return pairwise(levels_at(path, timesteps))
 
 
 def check_range(t: Num[Tensor, "*b"], T: float | int) -> None:
-    """Raise a ConfigError unless all times lie between 0 and T."""
-    if t.numel() and not 0 <= float(t.min()) <= float(t.max()) <= T:
+    """Raise a ConfigError unless all times lie between 0 and T, where they may be read."""
+    if not t.numel() or not values_may_be_read(t):
+        return
+    low, high = (end.item() for end in t.detach().aminmax())
+    if not 0 <= low <= high <= T:
         raise ConfigError(
-            f"t must lie between 0 and T = {T}, but it ranges from {float(t.min()):g} to "
-            f"{float(t.max()):g}; t = 0 is data and t = T is noise."
+            f"t must lie between 0 and T = {T}, but it ranges from {low:g} to "
+            f"{high:g}; t = 0 is data and t = T is noise."
         )
+
+
+class LinearPath:
+    """The straight path of rectified flow, from data at t = 0 to noise at t = 1.
+
+    x_t = (1 - t) x0 + t eps
+
+    Source: Liu et al. 2022, arXiv:2209.03003; Lipman et al. 2022, example II, arXiv:2210.02747.
+    Differs: in the sources t = 1 is data; here, as everywhere in this course, it is noise.
+    """
+
+    T = 1.0
+
+    def levels(self, t: Num[Tensor, "*b"]) -> tuple[Float[Tensor, "*b"], Float[Tensor, "*b"]]:
+        """Return alpha = 1 - t and sigma = t, float64 where t's device has it.
+
+        Raises:
+            ConfigError: t lies outside [0, 1].
+        """
+        check_range(t, self.T)
+        t = t.to(float_dtype(t.device))
+        return 1 - t, t
+
+    def time_of(self, ratio: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
+        """Return the time at which sigma / alpha is so large."""
+        return 1 - 1 / (1 + ratio.to(float_dtype(ratio.device)))
+
+
+class TrigPath:
+    """The path along a quarter of a circle, from data at t = 0 to noise at t = pi / 2.
+
+    x_t = cos(t) x0 + sin(t) eps
+
+    Source: Salimans & Ho 2022, appendix D, where t is called phi, arXiv:2202.00512; Lu & Song 2024,
+        section 3.1, arXiv:2410.11081, as TrigFlow.
+    """
+
+    T = math.pi / 2
+
+    def levels(self, t: Num[Tensor, "*b"]) -> tuple[Float[Tensor, "*b"], Float[Tensor, "*b"]]:
+        """Return alpha = cos t, exactly 0 at T, and sigma = sin t, float64 where the device has it.
+
+        Raises:
+            ConfigError: t lies outside [0, pi / 2].
+        """
+        check_range(t, self.T)
+        t = t.to(float_dtype(t.device))
+        return (self.T - t).sin(), t.sin()
+
+    def time_of(self, ratio: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
+        """Return the time at which sigma / alpha is so large."""
+        return ratio.to(float_dtype(ratio.device)).atan()

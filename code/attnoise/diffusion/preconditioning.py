@@ -1,4 +1,4 @@
-"""EDM's preconditioning: a network that always sees and answers numbers of size one."""
+"""EDM's preconditioning: a network whose input and training target have variance 1."""
 
 from collections.abc import Callable
 
@@ -6,13 +6,14 @@ import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor
 
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError
+from .numerics import append_dims, check_samples, float_dtype, network_time, noise_like, to_device
 from .paths import Path
-from .process import add_noise, like, noise_like
+from .process import add_noise
 
 
 class PreconditionedDenoiser:
-    """A network between a straight way and a scale, so that its input and target have variance 1.
+    """EDM preconditioning: a skip connection, and scales that keep input and target at variance 1.
 
     x0_hat = c_skip z + c_out F(c_in z, t / T), with z = x_t / alpha, s = sigma / alpha:
     c_skip = sd^2 / (s^2 + sd^2), c_out = s sd / sqrt(s^2 + sd^2), c_in = 1 / sqrt(s^2 + sd^2)
@@ -35,7 +36,7 @@ class PreconditionedDenoiser:
     def __init__(
         self, model: Callable[..., Tensor], path: Path, *, sigma_data: float = 0.5
     ) -> None:
-        if not sigma_data > 0:
+        if not 0 < sigma_data < torch.inf:
             raise ConfigError(f"sigma_data must be above 0, but it is {sigma_data}; try data.std()")
         self.model, self.path, self.sigma_data = model, path, sigma_data
 
@@ -45,11 +46,11 @@ class PreconditionedDenoiser:
         t: Num[Tensor, " b"],
         label: Int[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b *axes"]:
-        """Return the guess of x0; at t = 0, x_t."""
+        """Return x0_hat; at t = 0, x_t."""
         skip, out, into = self.coefficients(x_t, t)
         condition = () if label is None else (label,)
-        fraction = (t / self.path.T).to(x_t.dtype)
-        return skip * x_t + out * self.model(into * x_t, fraction, *condition)
+        time = network_time(t, self.path.T, x_t)
+        return skip * x_t + out * self.model(into * x_t, time, *condition)
 
     def coefficients(
         self, x_t: Float[Tensor, "b *axes"], t: Num[Tensor, " b"]
@@ -57,8 +58,8 @@ class PreconditionedDenoiser:
         """Return c_skip / alpha, c_out and c_in / alpha: the factors of x_t itself."""
         sd, (alpha, sigma) = self.sigma_data, self.path.levels(t)
         variance = (alpha * sd) ** 2 + sigma**2  # of x_t
-        factors = alpha * sd**2 / variance, sigma * sd / variance.sqrt(), variance.rsqrt()
-        return (like(factors[0], x_t), like(factors[1], x_t), like(factors[2], x_t))
+        skip, out, into = alpha * sd**2 / variance, sigma * sd / variance.sqrt(), variance.rsqrt()
+        return append_dims(skip, x_t), append_dims(out, x_t), append_dims(into, x_t)
 
 
 def edm_loss(
@@ -66,11 +67,11 @@ def edm_loss(
     x0: Float[Tensor, "b *axes"],
     generator: torch.Generator | None = None,
     *,
-    label: Tensor | None = None,
+    label: Int[Tensor, " b"] | None = None,
     mean: float = -1.2,
     std: float = 1.2,
 ) -> Float[Tensor, ""]:
-    """Score the network on targets of variance 1, mostly at the middle noise levels.
+    """Return EDM's training loss: targets of variance 1, log-normally drawn noise levels.
 
     E [ || x0 - x0_hat ||^2 / c_out^2 ], ln(sigma / alpha) ~ N(mean, std^2)
 
@@ -83,15 +84,18 @@ def edm_loss(
         std: Of the logarithm of sigma / alpha.
 
     Raises:
-        DataError: x0 holds NaN or infinity.
+        ConfigError: std is below 0.
+        ShapeError: x0 is not floating.
+        DataError: x0 holds NaN or infinity, or is not scaled (looked at on the CPU alone).
 
     Source: Karras et al. 2022, table 1, arXiv:2206.00364.
     """
-    if not bool(torch.isfinite(x0).all()):
-        raise DataError("x0 must be finite, but it holds NaN or infinity; clean the data first.")
+    check_samples("x0", x0)
+    if not 0 <= std < torch.inf:
+        raise ConfigError(f"std must be at least 0, but it is {std}; 1.2 is usual.")
     device = x0.device if generator is None else generator.device
-    normal = torch.randn(len(x0), generator=generator, dtype=torch.float64, device=device)
-    t = denoiser.path.time_of((mean + std * normal.to(x0.device)).exp())
+    normal = torch.randn(len(x0), generator=generator, dtype=float_dtype(device), device=device)
+    t = denoiser.path.time_of(to_device((mean + std * normal).exp(), x0))
     x_t = add_noise(x0, t, noise_like(x0, generator), denoiser.path)
     scaled = (x0 - denoiser(x_t, t, label)) / denoiser.coefficients(x_t, t)[1]
     return scaled.square().mean()

@@ -1,18 +1,19 @@
 """Noise schedules: how much of the data is left after t of T steps, and at times in between."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor
 
-from ..errors import ConfigError, choose
+from ..checks import values_may_be_read
+from ..errors import ConfigError
+from .numerics import float_dtype
 from .paths import check_range
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Schedule:
     """A variance-preserving noise schedule over the times t = 0 (data) to t = T (noise).
 
@@ -48,6 +49,20 @@ class Schedule:
                 "alpha_bar must start at 1 and fall at every step, not below 0, but it runs "
                 f"from {alpha_bar[0]:.3g} to {alpha_bar[-1]:.3g}; t = 0 is clean data."
             )
+        # alpha^2 beside sigma^2: in float32 1 - alpha_bar would lose its digits near t = 0
+        table = torch.stack([alpha_bar, 1 - alpha_bar], dim=1)
+        object.__setattr__(self, "_tables", {alpha_bar.device: table})
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Schedule):
+            return NotImplemented
+        return self.name == other.name and torch.equal(self.alpha_bar, other.alpha_bar)
+
+    def __hash__(self) -> int:
+        return hash((self.name, *self.alpha_bar.tolist()))
+
+    def __repr__(self) -> str:
+        return f"Schedule({self.name!r}, T={self.T}, alpha_bar_T={self.alpha_bar[-1]:.3g})"
 
     @classmethod
     def from_beta(cls, beta: Float[Tensor, " steps"], name: str = "custom") -> "Schedule":
@@ -72,29 +87,37 @@ class Schedule:
         return len(self.alpha_bar) - 1
 
     @property
+    def ends_in_noise(self) -> bool:
+        """Whether nothing of the data is left at T: zero terminal SNR."""
+        return self.alpha_bar[-1].item() == 0
+
+    @property
     def beta(self) -> Float[Tensor, " times"]:
         """Variance that the step into t adds, indexed by t; beta[0] = 0: no step leads there."""
         ratio = self.alpha_bar[1:] / self.alpha_bar[:-1]
         return torch.cat([torch.zeros(1, dtype=torch.float64), 1 - ratio])
 
     def levels(self, t: Num[Tensor, "*b"]) -> tuple[Float[Tensor, "*b"], Float[Tensor, "*b"]]:
-        """Return alpha and sigma at whole times and between them, float64.
+        """Return alpha and sigma at whole times and between them, in one look-up.
+
+        They are float64 where t's device has it, else float32, rounded once.
 
         Raises:
             ConfigError: t lies outside [0, T].
         """
-        alpha_bar = self._at(t)
-        return alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
+        alpha, sigma = self._variances(t).sqrt().unbind(dim=-1)
+        return alpha, sigma
 
     def time_of(self, ratio: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
-        """Return the time at which sigma / alpha is so large, float64; at most T."""
-        wanted, falling = 1 / (1 + ratio.double().square()), self.alpha_bar.to(ratio.device)
+        """Return the time at which sigma / alpha is so large; at most T."""
+        falling = self._table(ratio.device)[:, 0]
+        wanted = 1 / (1 + ratio.to(falling.dtype).square())
         after = torch.searchsorted(-falling, -wanted).clamp(1, self.T)
         start, end = falling[after - 1], falling[after]
         return (after - 1 + (start - wanted) / (start - end)).clamp(max=self.T)
 
     def alpha(self, t: Num[Tensor, "*b"]) -> Float[Tensor, "*b"]:
-        """Share of the clean sample in x_t: sqrt(alpha_bar_t), float32."""
+        """Coefficient of the clean sample in x_t: sqrt(alpha_bar_t), float32."""
         return self.levels(t)[0].float()
 
     def sigma(self, t: Num[Tensor, "*b"]) -> Float[Tensor, "*b"]:
@@ -106,30 +129,47 @@ class Schedule:
 
         Source: Kingma et al. 2021, equation 2, arXiv:2107.00630.
         """
-        alpha_bar = self._at(t)
-        return (alpha_bar / (1 - alpha_bar)).float()
+        kept, added = self._variances(t).unbind(dim=-1)
+        return (kept / added).float()
 
     def check_time(self, t: Int[Tensor, "*b"], *, first: int = 0) -> None:
-        """Raise a ConfigError unless t holds whole numbers from `first` to T."""
+        """Raise a ConfigError unless t holds whole numbers from `first` to T.
+
+        The numbers themselves are looked at on the CPU alone.
+        """
         if t.dtype.is_floating_point or t.dtype == torch.bool:
             raise ConfigError(
                 f"t must hold whole numbers, but its dtype is {t.dtype}; "
                 "this schedule is indexed by steps: pass t.long()."
             )
-        if t.numel() and not first <= int(t.min()) <= int(t.max()) <= self.T:
+        if not t.numel() or not values_may_be_read(t):
+            return
+        low, high = (end.item() for end in t.aminmax())
+        if not first <= low <= high <= self.T:
             raise ConfigError(
-                f"t must lie between {first} and T = {self.T}, but it ranges from {int(t.min())} "
-                f"to {int(t.max())}; t = 0 is data and t = T is noise."
+                f"t must lie between {first} and T = {self.T}, but it ranges from {low} "
+                f"to {high}; t = 0 is data and t = T is noise."
             )
 
-    def _at(self, t: Num[Tensor, "*b"]) -> Float[Tensor, "*b"]:
-        alpha_bar = self.alpha_bar.to(t.device)
+    def _variances(self, t: Num[Tensor, "*b"]) -> Float[Tensor, "*b 2"]:
+        """Return alpha^2 and sigma^2 at times, side by side."""
+        table = self._table(t.device)
         if not t.dtype.is_floating_point:
             self.check_time(t)
-            return alpha_bar[t]
+            return table[t.long()]
         check_range(t, self.T)
-        before = t.floor().long().clamp(max=self.T - 1)
-        return torch.lerp(alpha_bar[before], alpha_bar[before + 1], t.double() - before)
+        t = t.to(table.dtype)
+        before = t.floor().clamp(0, self.T - 1)
+        start, end = table[before.long()], table[before.long() + 1]
+        return torch.lerp(start, end, (t - before)[..., None])
+
+    def _table(self, device: torch.device) -> Float[Tensor, "times 2"]:
+        """Return the table of variances on a device, copied there once."""
+        tables: dict[torch.device, Tensor] = self._tables  # type: ignore[attr-defined]
+        if device not in tables:
+            table = next(iter(tables.values()))
+            tables[device] = table.to(float_dtype(device)).to(device)
+        return tables[device]
 
 
 def linear_schedule(
@@ -177,54 +217,6 @@ def cosine_schedule(T: int = 1000, *, offset: float = 0.008, beta_max: float = 0
     u = torch.arange(T + 1, dtype=torch.float64) / T
     f = torch.cos((u + offset) / (1 + offset) * math.pi / 2) ** 2
     return Schedule.from_beta((1 - f[1:] / f[:-1]).clamp(max=beta_max), "cosine")
-
-
-def sigmoid_schedule(
-    T: int = 1000, *, start: float = -3.0, end: float = 3.0, tau: float = 1.0
-) -> Schedule:
-    """Let alpha_bar follow a falling logistic curve.
-
-    alpha_bar_t = (s(end / tau) - s(g / tau)) / (s(end / tau) - s(start / tau)),
-    g = start + (end - start) t / T, with s the logistic function
-
-    Args:
-        T: Number of steps.
-        start: Where on the logistic curve t = 0 lies.
-        end: Where t = T lies.
-        tau: Temperature; below 1 the fall is steeper in the middle.
-
-    Raises:
-        ConfigError: T < 1, tau <= 0 or start >= end.
-
-    Source: Jabri et al. 2022, arXiv:2212.11972; Chen 2023, algorithm 1, arXiv:2301.10972.
-    """
-    check_steps(T)
-    if tau <= 0 or start >= end:
-        raise ConfigError(
-            f"sigmoid_schedule needs tau > 0 and start < end, but tau = {tau}, start = {start} "
-            f"and end = {end}; the defaults are -3, 3 and 1."
-        )
-    u = torch.arange(T + 1, dtype=torch.float64) / T
-    curve = torch.sigmoid((start + (end - start) * u) / tau)
-    alpha_bar = (curve[-1] - curve) / (curve[-1] - curve[0])
-    ratio = alpha_bar[1:] / alpha_bar[:-1]
-    return Schedule.from_beta((1 - ratio).clamp(max=0.999), "sigmoid")
-
-
-SCHEDULES: dict[str, Callable[..., Schedule]] = {
-    "linear": linear_schedule,
-    "cosine": cosine_schedule,
-    "sigmoid": sigmoid_schedule,
-}
-
-
-def make_schedule(name: str, T: int = 1000, **options: float) -> Schedule:
-    """Build a schedule by its name: "linear", "cosine" or "sigmoid".
-
-    Raises:
-        ConfigError: The name is unknown; the message lists those that are known.
-    """
-    return choose("name", name, SCHEDULES)(T, **options)
 
 
 def check_steps(T: int) -> None:

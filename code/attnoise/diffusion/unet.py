@@ -1,7 +1,7 @@
 """A small U-Net: convolutions where the image is large, the course's own blocks where it is small.
 
-Down: halve the image, widen it, remember each stage. Middle: every place attends to every place.
-Up: double the image, and put what was remembered beside it, so that no detail is lost on the way.
+Down: halve the image, widen it, keep each stage. Middle: every place attends to every place.
+Up: double the image, and concatenate the stage of its size (skip connections).
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..checks import check_sizes
 from ..errors import ConfigError
 from ..transformers import Block, BlockConfig
-from .networks import check_images, time_features
+from .networks import check_classes, check_denoiser_input, time_features
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,7 @@ class UNetConfig:
         null_class: Add one label more, `classes`, that means "no label": guidance needs it.
 
     Raises:
-        ConfigError: Sizes do not divide, or there is a null class but no other.
+        ConfigError: Sizes are below 1 or do not divide, or there is a null class but no other.
     """
 
     image_size: int = 28
@@ -48,8 +49,12 @@ class UNetConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))  # a card holds a list
+        check_sizes(
+            image_size=self.image_size, channels=self.channels, patch=self.patch, depth=self.depth,
+            heads=self.heads, widths=min(self.widths, default=0),
+        )  # fmt: skip
         factor = self.patch * 2 ** (len(self.widths) - 1)
-        if self.patch < 1 or not self.widths or self.image_size % factor:
+        if self.image_size % factor:
             raise ConfigError(
                 f"image_size must be a multiple of patch times 2 for each further stage, {factor}, "
                 f"but it is {self.image_size}; use fewer stages or another patch."
@@ -59,8 +64,7 @@ class UNetConfig:
                 f"widths must be multiples of {GROUPS}, the last one of heads, but they are "
                 f"{self.widths} with {self.heads} heads."
             )
-        if self.null_class and not self.classes:
-            raise ConfigError("null_class must be False if there are no classes, but it is True.")
+        check_classes(self.classes, self.null_class)
 
 
 GROUPS = 8
@@ -89,7 +93,7 @@ class ResidualConvolutions(nn.Module):
     def forward(
         self, x: Float[Tensor, "b c i j"], condition: Float[Tensor, "b e"]
     ) -> Float[Tensor, "b d i j"]:
-        """Return the next stage's features."""
+        """Return the features of the next stage."""
         scale, shift = self.modulate(condition)[:, :, None, None].chunk(2, dim=1)  # b d 1 1
         h = self.conv_1(F.silu(self.norm_1(x)))
         h = self.conv_2(F.silu(self.norm_2(h) * (1 + scale) + shift))
@@ -97,7 +101,7 @@ class ResidualConvolutions(nn.Module):
 
 
 class UNet(nn.Module):
-    """Denoise an image: see it smaller and smaller, then larger again.
+    """U-Net: downsampling, attention at the smallest stage, upsampling with skip connections.
 
     Args:
         config: Its shape.
@@ -129,27 +133,30 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(ResidualConvolutions(2 * w, w, d) for w in widths[:-1])
         self.norm = nn.GroupNorm(GROUPS, widths[0])
         self.write = nn.Conv2d(widths[0], pixels, 3, padding=1)
-        for parameter in self.write.parameters():  # so that the first answer is zero
+        for parameter in self.write.parameters():  # so that the first prediction is zero
             nn.init.zeros_(parameter)
 
     def forward(
         self,
         x_t: Float[Tensor, "b c height width"],
-        t: Float[Tensor, " b"],
+        time: Float[Tensor, " b"],
         label: Int[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b c height width"]:
-        """Answer for noisy images.
+        """Return the prediction for noisy images.
 
         Args:
             x_t: Noisy images.
-            t: Their times as fractions of T, in [0, 1].
+            time: t / T, in [0, 1].
             label: Their classes, exactly if the config has classes.
 
         Raises:
-            ShapeError: The images have another size, or a label is missing or not asked for.
+            ShapeError: A shape or dtype is off, or a label is missing or not asked for.
+            ConfigError: A time lies outside [0, 1] (looked at on the CPU alone).
+            DataError: A label is out of range (looked at on the CPU alone).
         """
-        check_images(self.config, x_t, label)
-        condition = self.time(time_features(t, self.positions.shape[1]))  # b d
+        check_denoiser_input(self.config, x_t, time, label)
+        features = time_features(time, self.positions.shape[1])
+        condition = self.time(features.to(x_t.dtype))  # b d
         if self.labels is not None:
             condition = condition + self.labels(label)
         x = self.read(F.pixel_unshuffle(x_t, self.config.patch))
@@ -164,7 +171,9 @@ class UNet(nn.Module):
             x = stage(torch.cat([x, seen.pop()], dim=1), condition)
         return F.pixel_shuffle(self.write(F.silu(self.norm(x))), self.config.patch)
 
-    def _middle(self, x: Tensor, condition: Tensor) -> Tensor:
+    def _middle(
+        self, x: Float[Tensor, "b d i j"], condition: Float[Tensor, "b e"]
+    ) -> Float[Tensor, "b d i j"]:
         side = x.shape[-1]
         x = rearrange(x, "b d i j -> b (i j) d") + self.positions
         for block in self.blocks:

@@ -43,13 +43,13 @@ def how_many_change(my_count):
 @exercise(2, "Eighty, ten, ten", level="code", minutes=15)
 def hide_tokens(my_hide):
     tokens = (draw(5, 97).abs() * 100).long() + 3
-    chosen, fate = draw(5, 97, seed=1) > 0.5, draw(5, 97, seed=2).sigmoid()
+    chosen, drawn = draw(5, 97, seed=1) > 0.5, draw(5, 97, seed=2).sigmoid()
     others = (draw(5, 97, seed=3).abs() * 100).long() + 400
-    got = call(my_hide, tokens, chosen, fate, others)
+    got = call(my_hide, tokens, chosen, drawn, others)
 
     def hidden(chosen=chosen, low=0.8, high=0.9, first=MASK, second=others):
-        found = torch.where(chosen & (fate < low), torch.as_tensor(first), tokens)
-        return torch.where(chosen & (fate >= low) & (fate < high), second, found)
+        found = torch.where(chosen & (drawn < low), torch.as_tensor(first), tokens)
+        return torch.where(chosen & (drawn >= low) & (drawn < high), second, found)
 
     reject(got, tokens, "Nothing is hidden: `torch.where` returns a new tensor; return that one.")
     reject(got, hidden(low=1.1), "Every chosen token became <mask>; a fifth of them should not.")
@@ -62,7 +62,7 @@ def hide_tokens(my_hide):
     )
     reject(
         got,
-        torch.where(chosen & (fate >= 0.9), others, hidden(high=0.8)),
+        torch.where(chosen & (drawn >= 0.9), others, hidden(high=0.8)),
         "Here the random tokens come from 0.8 to 0.9, not from 0.9 on as in the chapter's `hide`.",
     )
     reject(
@@ -73,7 +73,7 @@ def hide_tokens(my_hide):
     expect(
         got,
         hidden(),
-        "Where chosen: fate below 0.8 gives <mask>, from 0.8 to 0.9 `others`; all else stays.",
+        "Where chosen: a draw below 0.8 gives <mask>, from 0.8 to 0.9 `others`; all else stays.",
     )
     return "Eight tenths masked, one tenth replaced, one tenth left: the model cannot tell which."
 

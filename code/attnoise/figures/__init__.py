@@ -6,7 +6,7 @@ from .draw_flow import draw_flow
 from .guidance_slider import guidance_slider
 from .latent_plane import between, latent_plane
 from .posterior_mean import posterior_mean
-from .reverse_trajectory import hero, reverse_trajectory, write_hero
+from .reverse_trajectory import hero, reverse_trajectory
 from .rotary_pair import rotary_pair
 from .solver_paths import solver_paths
 from .studio import page_noise, studio
@@ -26,5 +26,4 @@ __all__ = [
     "rotary_pair",
     "solver_paths",
     "studio",
-    "write_hero",
 ]

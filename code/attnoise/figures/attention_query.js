@@ -1,35 +1,19 @@
-// A query among keys, in the reader's hands. The arithmetic is that of attention_query.py.
+// A query among keys, in the reader's hands.
+import { arrow } from "./js/arrow.js";
+import { attention } from "./js/attention.js";
+
 const { keys, values, limit } = fig.data;
 const names = keys.map((_, i) => `k${i + 1}`);
 
 const lookUp = ({ angle, length }) => {
   const turn = (angle * Math.PI) / 180;
   const query = [length * Math.cos(turn), length * Math.sin(turn)];
-  const scores = keys.map((key) => (key[0] * query[0] + key[1] * query[1]) / Math.sqrt(2));
-  const weights = fig.softmax(scores);
-  const output = weights.reduce((sum, weight, i) => sum + weight * values[i], 0);
-  return { query, scores, weights, output };
+  const { output, weights, scores } = attention(query, keys, values.map((value) => [value]));
+  return { query, scores, weights, output: output[0] };
 };
 
 const line = (parent, x1, y1, x2, y2, look) => fig.add(parent, "line", { x1, y1, x2, y2, ...look });
 const grey = { stroke: "var(--fig-rule)" };
-
-// Arrow from the origin (x0, y0): a shaft and a head that turns with it.
-const arrow = (parent, colour, width) => {
-  const group = fig.add(parent, "g", { stroke: colour, fill: colour, "stroke-linejoin": "round" });
-  const shaft = fig.add(group, "line", { "stroke-width": width });
-  const head = fig.add(group, "path", {});
-  return (x0, y0, x, y, opacity) => {
-    const long = Math.hypot(x - x0, y - y0);
-    const [ux, uy] = long ? [(x - x0) / long, (y - y0) / long] : [1, 0];
-    const size = Math.min(11, long);
-    const [bx, by] = [x - ux * size, y - uy * size];
-    fig.put(group, { opacity });
-    fig.put(shaft, { x1: x0, y1: y0, x2: bx, y2: by });
-    const side = size * 0.42;
-    fig.put(head, { d: `M${x} ${y}L${bx - uy * side} ${by + ux * side}L${bx + uy * side} ${by - ux * side}Z` });
-  };
-};
 
 const plane = (svg, side) => {
   const middle = side / 2;
@@ -39,13 +23,13 @@ const plane = (svg, side) => {
   line(svg, 0, middle, side, middle, grey);
   line(svg, middle, 0, middle, side, grey);
   for (let r = 1; r < limit; r += 1) fig.add(svg, "circle", { cx: middle, cy: middle, r: r * scale, fill: "none", ...grey, "stroke-dasharray": "1 4" });
-  const arrows = keys.map(() => arrow(svg, "var(--fig-key)", 2.5));
+  const arrows = keys.map(() => arrow(fig, svg, "var(--fig-key)", 2.5));
   keys.forEach((key, i) => {
     const [x, y] = place(key);
     const long = Math.hypot(x - middle, y - middle) || 1;
     fig.add(svg, "text", { x: x + (13 * (x - middle)) / long, y: y + (13 * (y - middle)) / long + 4, class: "halo", style: "fill: var(--fig-key)", "text-anchor": "middle" }, names[i]);
   });
-  const query = arrow(svg, "var(--fig-query)", 3.5);
+  const query = arrow(fig, svg, "var(--fig-query)", 3.5);
   const label = fig.add(svg, "text", { class: "halo", style: "fill: var(--fig-query); font-weight: 600" }, "query");
   const handle = fig.add(svg, "circle", { r: 22, fill: "transparent", class: "pan-fig-handle" });
   fig.drag(svg, handle, (x, y) => {
@@ -55,7 +39,7 @@ const plane = (svg, side) => {
   return (found) => {
     keys.forEach((key, i) => arrows[i](middle, middle, ...place(key), 0.5 + 0.5 * found.weights[i]));
     const [x, y] = place(found.query);
-    query(middle, middle, x, y, 1);
+    query(middle, middle, x, y);
     const left = x > side - 60;
     fig.put(label, { x: left ? x - 10 : x + 10, y: Math.min(side - 6, Math.max(16, y + 18)), "text-anchor": left ? "end" : "start" });
     fig.put(handle, { cx: x, cy: y });
@@ -123,8 +107,8 @@ fig.show((width) => {
   return (where) => {
     const found = lookUp(where);
     parts.forEach((part) => part(found));
-    const shares = found.weights.map((weight) => fig.number(weight)).join(", ");
-    const sentence = `Query at ${where.angle}°, length ${fig.number(where.length)}: the weights are ${shares}; the output is ${fig.number(found.output)}.`;
+    const weights = found.weights.map((weight) => fig.number(weight)).join(", ");
+    const sentence = `Query at ${where.angle}°, length ${fig.number(where.length)}: the weights are ${weights}; the output is ${fig.number(found.output)}.`;
     return { sentence, numbers: found };
   };
 });

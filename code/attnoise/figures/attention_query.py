@@ -1,4 +1,4 @@
-"""Move a query among keys: scores, weights and output follow. `attention_query.js` is its twin."""
+"""Move a query among keys: scores, weights and output follow. `attention_query.js` draws it."""
 
 import math
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ..attention import attention
 from ..errors import ShapeError
 from .controls import Control
 from .explore import MovingFigure, live
@@ -78,7 +79,7 @@ def attention_query(
             ),
         },
         lambda **where: draw(data, look_up(data, **where)),
-        lambda **where: say(look_up(data, **where), **where),
+        lambda **where: describe(look_up(data, **where), **where),
         numbers=lambda **where: look_up(data, **where),
         title=title,
         alt=alt
@@ -95,23 +96,22 @@ def look_up(data: dict, *, angle: float, length: float) -> dict:
     keys = torch.tensor(data["keys"], dtype=torch.float64)
     values = torch.tensor(data["values"], dtype=torch.float64)
     turn = math.radians(angle)
-    query = torch.tensor([length * math.cos(turn), length * math.sin(turn)], dtype=torch.float64)
-    scores = keys @ query / math.sqrt(2)
-    weights = scores.softmax(dim=0)
+    query = length * torch.tensor([[math.cos(turn), math.sin(turn)]], dtype=torch.float64)
+    output, weights = attention(query, keys, values[:, None], return_weights=True)
     return {
-        "query": query.tolist(),
-        "scores": scores.tolist(),
-        "weights": weights.tolist(),
-        "output": float(weights @ values),
+        "query": query[0].tolist(),
+        "scores": (query @ keys.T / math.sqrt(2))[0].tolist(),  # shown beside their softmax
+        "weights": weights[0].tolist(),
+        "output": output.item(),
     }
 
 
-def say(found: dict, *, angle: float, length: float) -> str:
+def describe(found: dict, *, angle: float, length: float) -> str:
     """Return the figure's sentence; the page's script writes the same."""
-    shares = ", ".join(f"{weight:.2f}" for weight in found["weights"])
+    weights = ", ".join(f"{weight:.2f}" for weight in found["weights"])
     output = f"{found['output']:.2f}".replace("-0.00", "0.00")
     return (
-        f"Query at {angle:g}°, length {length:.2f}: the weights are {shares}; "
+        f"Query at {angle:g}°, length {length:.2f}: the weights are {weights}; "
         f"the output is {output}."
     )
 

@@ -1,61 +1,22 @@
-// Draw a digit; the model on the page reads it. The arithmetic of the drawing is draw_digit.py's.
+// Draw a digit; the model on the page reads it.
+import { mnistLike, PEN, SIDE } from "./js/mnist_like.js";
+import { canRun, loadModels } from "./js/onnx.js";
+import { softmax } from "./js/softmax.js";
+
 const { labels, logits, sources, grid, model } = fig.data;
-const [side, box, pen] = [28, 20, 1.15];
 const recorded = fig.data.images.map((text) => Float32Array.from(atob(text), (c) => c.charCodeAt(0) / 127.5 - 1));
-const site = document.documentElement.dataset.content_root; // only the built website has one
-const canRun = site !== undefined;
 
 let strokes = []; // lines of [x, y] in pixels of the 28 by 28 image
-let answer = null; // what the model said of the drawing
+let answer = null; // what the model predicts for the drawing
 let note = "";
 let ticket = 0;
-const point = { x: side / 2, y: side / 2, down: false }; // the keyboard's pen
-
-// How dark each pixel is: 1 within the pen's reach, falling to 0 over one pixel.
-const spreadInk = (lines) => {
-  const nearest = new Float64Array(side * side).fill(Infinity);
-  for (const line of lines) {
-    const ends = line.length > 1 ? line.slice(1) : line;
-    ends.forEach(([bx, by], i) => {
-      const [ax, ay] = line[i];
-      const [dx, dy] = [bx - ax, by - ay];
-      const square = Math.max(dx * dx + dy * dy, 1e-12);
-      for (let k = 0; k < nearest.length; k += 1) {
-        const [ox, oy] = [(k % side) + 0.5 - ax, Math.floor(k / side) + 0.5 - ay];
-        const where = Math.min(1, Math.max(0, (ox * dx + oy * dy) / square));
-        nearest[k] = Math.min(nearest[k], Math.hypot(ox - where * dx, oy - where * dy));
-      }
-    });
-  }
-  return nearest.map((far) => Math.min(1, Math.max(0, pen + 0.5 - far)));
-};
-
-// The drawing as MNIST sets its digits: in a box of 20 pixels, centred by its mass.
-const mnistLike = (lines) => {
-  const points = lines.flat();
-  const [xs, ys] = [points.map((p) => p[0]), points.map((p) => p[1])];
-  const [low, high] = [[Math.min(...xs), Math.min(...ys)], [Math.max(...xs), Math.max(...ys)]];
-  const scale = (box - 2 * pen) / Math.max(high[0] - low[0], high[1] - low[1], box / 3);
-  const set = lines.map((line) => line.map((p) => p.map((v, i) => (v - (low[i] + high[i]) / 2) * scale + side / 2)));
-  const ink = spreadInk(set);
-  let [total, mx, my] = [0, 0, 0];
-  ink.forEach((v, k) => { total += v; mx += v * ((k % side) + 0.5); my += v * (Math.floor(k / side) + 0.5); });
-  const move = [side / 2 - mx / total, side / 2 - my / total];
-  return Float32Array.from(spreadInk(set.map((line) => line.map((p) => p.map((v, i) => v + move[i])))), (v) => 2 * v - 1);
-};
+const point = { x: SIDE / 2, y: SIDE / 2, down: false }; // the keyboard's pen
 
 const chosen = () => labels.indexOf(fig.values().digit);
 const seen = () => (strokes.length ? mnistLike(strokes) : recorded[chosen()]);
 
 let loading = null;
-const load = () => (loading ??= (async () => {
-  const base = new URL(`${site}_static/`, location.href);
-  const ort = await import(new URL("vendor/ort/ort.wasm.bundle.min.mjs", base));
-  ort.env.wasm.numThreads = 1;
-  ort.env.wasm.wasmPaths = { wasm: new URL("vendor/ort/ort-wasm-simd-threaded.wasm", base).href };
-  const session = await ort.InferenceSession.create(new URL(`models/${model}.onnx`, base).href, { executionProviders: ["wasm"] });
-  return { ort, session };
-})());
+const load = () => (loading ??= loadModels(model));
 
 // Let the model read what is shown; the first time, fetch it.
 const run = async () => {
@@ -64,8 +25,8 @@ const run = async () => {
   const image = seen();
   if (!loading) { note = "Loading the model, once: 15 MB …"; refresh(); }
   try {
-    const { ort, session } = await load();
-    const out = await session.run({ images: new ort.Tensor("float32", image, [1, 1, side, side]) });
+    const { ort, sessions: [session] } = await load();
+    const out = await session.run({ images: new ort.Tensor("float32", image, [1, 1, SIDE, SIDE]) });
     if (mine !== ticket) return;
     answer = { logits: [...out.logits.data], sources: [...out.sources.data] };
     note = "";
@@ -121,7 +82,7 @@ const addPad = (x, y, size) => {
   pad.style.cssText = `position: absolute; left: ${x}px; top: ${y}px; width: ${size}px; height: ${size}px; touch-action: none; cursor: crosshair`;
   const place = (event) => {
     const room = pad.getBoundingClientRect();
-    return [event.clientX - room.left, event.clientY - room.top].map((v) => Math.min(side, Math.max(0, (v / size) * side)));
+    return [event.clientX - room.left, event.clientY - room.top].map((v) => Math.min(SIDE, Math.max(0, (v / size) * SIDE)));
   };
   pad.addEventListener("pointerdown", (event) => {
     if (event.button) return;
@@ -135,7 +96,7 @@ const addPad = (x, y, size) => {
     if (!step && event.key !== " " && event.key !== "Escape") return;
     event.preventDefault();
     if (step) {
-      [point.x, point.y] = [point.x + step[0], point.y + step[1]].map((v) => Math.min(side - 1, Math.max(1, v)));
+      [point.x, point.y] = [point.x + step[0], point.y + step[1]].map((v) => Math.min(SIDE - 1, Math.max(1, v)));
       if (point.down) go(point.x, point.y);
     } else if (event.key === "Escape") {
       clear();
@@ -154,7 +115,7 @@ const square = (svg, x, y, size, count, colour) => {
   const cell = size / count;
   const look = (k) => ({ x: x + (k % count) * cell, y: y + Math.floor(k / count) * cell, width: cell + 0.3, height: cell + 0.3, fill: colour });
   const cells = Array.from({ length: count * count }, (_, k) => fig.add(svg, "rect", { ...look(k), opacity: 0 }));
-  return (shares) => cells.forEach((rect, k) => rect.setAttribute("opacity", shares ? Math.min(1, Math.max(0, shares[k])).toFixed(3) : 0));
+  return (weights) => cells.forEach((rect, k) => rect.setAttribute("opacity", weights ? Math.min(1, Math.max(0, weights[k])).toFixed(3) : 0));
 };
 
 const bars = (svg, x, y, size, count) => {
@@ -167,10 +128,10 @@ const bars = (svg, x, y, size, count) => {
 };
 
 const readOut = (values) => {
-  const p = fig.softmax(values);
+  const p = softmax(values);
   const order = p.map((_, i) => i).sort((i, j) => p[j] - p[i] || i - j);
-  const say = (i) => `${i} (${fig.number(100 * p[i], 0)} %)`;
-  return `${say(order[0])}, next ${say(order[1])}`;
+  const describe = (i) => `${i} (${fig.number(100 * p[i], 0)} %)`;
+  return `${describe(order[0])}, next ${describe(order[1])}`;
 };
 
 fig.show((width) => {
@@ -185,27 +146,27 @@ fig.show((width) => {
     fig.add(svg, "text", { x: x[i], y: y[j] - 8 }, name);
   }
   const hint = fig.add(svg, "text", { x: x[0] + size / 2, y: y[0] + size / 2, "text-anchor": "middle" }, canRun ? "" : "on the website");
-  const lines = fig.add(svg, "path", { fill: "none", stroke: "var(--fig-ink)", "stroke-width": (2 * pen * size) / side, "stroke-linecap": "round", "stroke-linejoin": "round" });
+  const lines = fig.add(svg, "path", { fill: "none", stroke: "var(--fig-ink)", "stroke-width": (2 * PEN * size) / SIDE, "stroke-linecap": "round", "stroke-linejoin": "round" });
   const tip = fig.add(svg, "circle", { r: 4, fill: "none", stroke: "var(--fig-prediction)", "stroke-width": 2 });
-  const [image, map] = [square(svg, x[1], y[0], size, side, "var(--fig-ink)"), square(svg, x[0], y[1], size, grid, "var(--fig-value)")];
+  const [image, map] = [square(svg, x[1], y[0], size, SIDE, "var(--fig-ink)"), square(svg, x[0], y[1], size, grid, "var(--fig-value)")];
   for (let i = 1; i < grid; i += 1) {
     const at = (i * size) / grid;
     fig.add(svg, "path", { d: `M${x[1] + at} ${y[0]}v${size}M${x[1]} ${y[0] + at}h${size}`, stroke: "var(--fig-rule)" });
   }
-  const verdict = bars(svg, x[1], y[1], size, logits[0].length);
+  const probabilities = bars(svg, x[1], y[1], size, logits[0].length);
   const pad = canRun ? addPad(x[0], y[0], size) : null;
   return ({ digit }) => {
     const at = labels.indexOf(digit);
     const found = strokes.length ? answer : { logits: logits[at], sources: sources[at] };
-    const pixels = ([px, py]) => `${(x[0] + (px * size) / side).toFixed(1)} ${(y[0] + (py * size) / side).toFixed(1)}`;
+    const pixels = ([px, py]) => `${(x[0] + (px * size) / SIDE).toFixed(1)} ${(y[0] + (py * size) / SIDE).toFixed(1)}`;
     lines.setAttribute("d", strokes.map((line) => `M${pixels(line[0])}L${line.map(pixels).join("L")}`).join(""));
     hint.setAttribute("opacity", strokes.length ? 0 : 1);
     const here = pad && document.activeElement === pad;
-    fig.put(tip, { cx: x[0] + (point.x * size) / side, cy: y[0] + (point.y * size) / side, opacity: here && pad.matches(":focus-visible") ? 1 : 0 });
+    fig.put(tip, { cx: x[0] + (point.x * size) / SIDE, cy: y[0] + (point.y * size) / SIDE, opacity: here && pad.matches(":focus-visible") ? 1 : 0 });
     image([...seen()].map((v) => (v + 1) / 2));
-    map(found && found.sources.map((share) => (share * grid * grid - 0.5) / 1.5));
-    verdict(found && fig.softmax(found.logits));
-    const said = found && (strokes.length ? `Your drawing: the model reads ${readOut(found.logits)}.` : `Test digit ${digit}: the model reads ${readOut(found.logits)}.`);
-    return { sentence: note || said || "", numbers: strokes.length || !found ? {} : found };
+    map(found && found.sources.map((weight) => (weight * grid * grid - 0.5) / 1.5));
+    probabilities(found && softmax(found.logits));
+    const text = found && (strokes.length ? `Your drawing: the model reads ${readOut(found.logits)}.` : `Test digit ${digit}: the model reads ${readOut(found.logits)}.`);
+    return { sentence: note || text || "", numbers: strokes.length || !found ? {} : found };
   };
 });

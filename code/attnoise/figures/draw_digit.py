@@ -1,7 +1,7 @@
-"""Draw a digit, and a model on the page reads it: what it sees, its roll-out, what it says.
+"""Draw a digit, and a model on the page reads it: its input, its roll-out, its prediction.
 
-`draw_digit.js` is its twin. Recorded test digits stand there until the reader draws, and wherever
-the model cannot run.
+`draw_digit.js` draws it on the page. Recorded test digits stand there until the reader draws, and
+wherever the model cannot run.
 """
 
 import base64
@@ -39,8 +39,8 @@ def draw_digit(
     Args:
         images: Recorded digits in [-1, 1], one for each label.
         labels: What they show, all different.
-        logits: What the model says of each.
-        sources: The share of each patch in what the model pooled.
+        logits: What the model predicts for each.
+        sources: The weight of each patch in what the model pooled.
         model: The file in the site's folder `_static/models`, without ".onnx"; its outputs are
             `logits` and `sources`.
         title: The visible title.
@@ -58,7 +58,7 @@ def draw_digit(
         )
     if count**2 != sources.shape[1] or SIDE % count:
         raise ShapeError(
-            f"sources must hold one share per patch of a square grid that divides {SIDE} pixels, "
+            f"sources must hold one weight per patch of a square grid that divides {SIDE} pixels, "
             f"but there are {sources.shape[1]}."
         )
     pixels = ((images + 1) * 127.5).round().to(torch.uint8)
@@ -86,14 +86,14 @@ def draw_digit(
         alt=alt
         or (
             f"Panels: where scripts run, a place to draw; the digit as {SIDE} by {SIDE} pixels "
-            "with the grid of patches, a map of how much of each patch reaches the verdict, and a "
-            "bar for each of the ten digits."
+            "with the grid of patches, a map of how much of each patch reaches the prediction, and "
+            "a bar for each of the ten digits."
         ),
     )
 
 
 def read_out(logits: Sequence[float]) -> str:
-    """Say the two likeliest digits; the page's script writes the same.
+    """Name the two likeliest digits; the page's script writes the same.
 
     >>> read_out([0.0, 3.0, 1.0])
     '1 (84 %), next 2 (11 %)'
@@ -140,14 +140,14 @@ def spread_ink(lines: Sequence[Float[Tensor, "points 2"]]) -> Float[Tensor, "28 
 
 
 def draw(image: Float[Tensor, "28 28"], found: dict, count: int) -> Figure:
-    """Draw a recorded digit, where the model looked, and its verdict."""
+    """Draw a recorded digit, where the model looked, and its prediction."""
     figure, axes = plt.subplots(1, 3, figsize=(6.4, 2.5), layout="constrained")
     axes[0].imshow(image, cmap="gray_r", vmin=-1, vmax=1)
     for line in range(1, count):
         for side in (axes[0].axhline, axes[0].axvline):
             side(line * SIDE / count - 0.5, color=RULE, lw=0.6)
-    shares = torch.tensor(found["sources"]).view(count, count) * count**2
-    axes[1].imshow(shares, cmap="Greens", vmin=0.5, vmax=2)
+    weights = torch.tensor(found["sources"]).view(count, count) * count**2
+    axes[1].imshow(weights, cmap="Greens", vmin=0.5, vmax=2)
     p = torch.tensor(found["logits"]).softmax(dim=0)
     axes[2].bar(range(len(p)), p, color=COLOURS["prediction"])
     axes[2].set(xticks=range(len(p)), ylim=(0, 1))

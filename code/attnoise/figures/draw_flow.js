@@ -1,41 +1,26 @@
-// Draw points, and noise flows into them. The arithmetic is that of draw_flow.py.
+// Draw points, and noise flows into them.
+import { idealDenoiser } from "./js/denoisers.js";
+import { toVelocity } from "./js/flow.js";
+import { atTime } from "./js/interpolation.js";
+import { linearPath } from "./js/paths.js";
+import { nearest, distance } from "./js/points.js";
+import { eulerSample, evenTimes, heunSample } from "./js/samplers.js";
+
+const SAMPLERS = { Euler: eulerSample, Heun: heunSample };
 const { noise, reach } = fig.data;
 const most = 90; // points that a drawing may have
 let drawn = []; // the reader's points; while there are none, the figure's own stand there
 const pen = { x: 0, y: 0, down: false }; // the keyboard's pen
 const data = () => (drawn.length ? drawn : fig.data.points);
 
-const velocity = (points, [x, y], t) => {
-  const weights = fig.softmax(points.map(([px, py]) => -((x - (1 - t) * px) ** 2 + (y - (1 - t) * py) ** 2) / (2 * t * t)));
-  const guess = [0, 1].map((axis) => weights.reduce((sum, weight, i) => sum + weight * points[i][axis], 0));
-  return [(x - guess[0]) / t, (y - guess[1]) / t];
-};
-
-// One particle's place at time t, between two stops on the straight line of a step.
-const walk = (points, start, t, steps, solver) => {
-  let x = start;
-  for (let i = 0; i < steps; i += 1) {
-    const [now, then] = [1 - i / steps, 1 - (i + 1) / steps];
-    if (now <= t) break;
-    let u = velocity(points, x, now);
-    if (solver === "Heun" && then > 0) {
-      const end = velocity(points, x.map((part, axis) => part + (then - now) * u[axis]), then);
-      u = u.map((part, axis) => (part + end[axis]) / 2);
-    }
-    const span = Math.max(then, t) - now;
-    x = x.map((part, axis) => part + span * u[axis]);
-  }
-  return x;
-};
-
-const find = ({ t, steps, solver }) => {
-  const points = data();
-  const x = noise.map((start) => walk(points, start, t, steps, solver));
-  const gaps = x.map((place) => Math.min(...points.map((point) => Math.hypot(place[0] - point[0], place[1] - point[1]))));
+const find = (denoiser, points, { t, steps, solver }) => {
+  const options = { timesteps: evenTimes(1, steps), parametrisation: "flow" };
+  const x = noise.map((start) => atTime(SAMPLERS[solver](denoiser, start, linearPath, options), start, 1, t));
+  const gaps = x.map((place) => distance(place, points[nearest(place, points)]));
   return { x, gap: gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length, calls: solver === "Heun" ? 2 * steps - 1 : steps };
 };
 
-const say = (found, { t, steps, solver }) => `${solver}, ${steps} ${steps === 1 ? "step" : "steps"}, ${found.calls} looks at the velocity. At t = ${fig.number(t)} the particles are ${fig.number(found.gap)} from the nearest drawn point, on average.`;
+const describe = (found, { t, steps, solver }) => `${solver}, ${steps} ${steps === 1 ? "step" : "steps"}, ${found.calls} calls of the denoiser. At t = ${fig.number(t)} the particles are ${fig.number(found.gap)} from the nearest drawn point, on average.`;
 
 const addPoint = (x, y, gap = 0.14) => {
   const last = drawn[drawn.length - 1];
@@ -112,8 +97,8 @@ fig.show((width) => {
   const dots = noise.map(() => fig.add(svg, "circle", { r: 3.4, fill: "var(--fig-prediction)" }));
   const cursor = fig.add(svg, "path", { d: "M-7 0h14M0 -7v14", stroke: "var(--fig-ink)", "stroke-width": 1.5, visibility: "hidden" });
   addPad(side, left, top);
-  const arrow = (from, points, t) => {
-    const u = velocity(points, from, t).map((part) => -part);
+  const arrow = (from, denoiser, t) => {
+    const u = toVelocity(from, denoiser(from, t), t).map((part) => -part); // the way particles go
     const long = Math.hypot(...u);
     const to = from.map((part, axis) => part + (0.33 * u[axis]) / (long + 1));
     const [a, b] = [place(from), place(to)];
@@ -122,14 +107,15 @@ fig.show((width) => {
     return `M${f(a[0])} ${f(a[1])}L${f(b[0])} ${f(b[1])}M${f(b[0] - 0.35 * dx - 0.2 * dy)} ${f(b[1] - 0.35 * dy + 0.2 * dx)}L${f(b[0])} ${f(b[1])}L${f(b[0] - 0.35 * dx + 0.2 * dy)} ${f(b[1] - 0.35 * dy - 0.2 * dx)}`;
   };
   return (values) => {
-    const found = find(values);
     const points = data();
-    fig.put(arrows, { d: GRID.map((from) => arrow(from, points, Math.max(values.t, 0.05))).join("") });
+    const denoiser = idealDenoiser(points, linearPath);
+    const found = find(denoiser, points, values);
+    fig.put(arrows, { d: GRID.map((from) => arrow(from, denoiser, Math.max(values.t, 0.05))).join("") });
     fig.put(squares, { d: points.map(place).map(([x, y]) => `M${(x - 3.5).toFixed(1)} ${(y - 3.5).toFixed(1)}h7v7h-7z`).join("") });
     found.x.map(place).forEach(([cx, cy], n) => fig.put(dots[n], { cx, cy }));
     const used = document.activeElement && document.activeElement.classList.contains("pan-fig-pad") && root.contains(document.activeElement);
     fig.put(cursor, { transform: `translate(${place([pen.x, pen.y])})`, visibility: used ? "visible" : "hidden" });
     root.dataset.drawn = JSON.stringify(drawn);
-    return { sentence: say(found, values), numbers: { ...found, x: found.x.flat() } };
+    return { sentence: describe(found, values), numbers: { ...found, x: found.x.flat() } };
   };
 });

@@ -1,6 +1,7 @@
-"""Draw points, and noise flows into them along the exact velocity. `draw_flow.js` is its twin."""
+"""Draw points, and noise flows into them along the exact velocity. `draw_flow.js` draws them."""
 
 import math
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import torch
@@ -8,6 +9,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ..diffusion import IdealDenoiser, LinearPath, euler_sample, heun_sample, make_timesteps
 from ..errors import ShapeError
 from .controls import Control
 from .explore import MovingFigure, live
@@ -17,7 +19,8 @@ from .plots import COLOURS
 REACH = 2.6  # the plane shown is REACH in each direction
 TIMES = tuple(round(1 - step / 20, 2) for step in range(21))
 STEPS = (1, 2, 4, 8, 16, 32)
-SOLVERS = ("Euler", "Heun")
+PATH = LinearPath()
+SOLVERS = {"Euler": euler_sample, "Heun": heun_sample}
 
 
 def heart(points: int = 48) -> Float[Tensor, "points 2"]:
@@ -62,11 +65,13 @@ def draw_flow(
         {
             "t": Control(label="Time t", values=TIMES, start=0.0, digits=2, idea="noise"),
             "steps": Control(label="Steps", values=STEPS, start=8),
-            "solver": Control(label="Solver", values=SOLVERS, start="Euler", idea="prediction"),
+            "solver": Control(
+                label="Solver", values=tuple(SOLVERS), start="Euler", idea="prediction"
+            ),
         },
-        lambda **where: draw(data, found(data, **where), where["t"]),
-        lambda **where: say(found(data, **where), **where),
-        numbers=lambda **where: flat(found(data, **where)),
+        lambda **where: draw(data, find(data, **where), where["t"]),
+        lambda **where: describe(find(data, **where), **where),
+        numbers=lambda **where: flat(find(data, **where)),
         play={"control": "t", "seconds": 3.0},
         title=title,
         alt=alt
@@ -77,29 +82,26 @@ def draw_flow(
     )
 
 
-def velocity(points: Tensor, x: Tensor, t: float) -> Tensor:
-    """Return the exact velocity at x, "n 2", for t above 0."""
-    scores = -torch.cdist(x, (1 - t) * points).square() / (2 * t**2)
-    return (x - scores.softmax(dim=1) @ points) / t
+def particles_at(
+    points: Float[Tensor, "m 2"], noise: Float[Tensor, "n 2"], t: float, steps: int, solver: str
+) -> Float[Tensor, "n 2"]:
+    """Return where the particles are at time t; between two steps on a straight line."""
+    sampler = SOLVERS[solver] if steps > 1 else euler_sample  # Heun's last step is Euler's
+    denoiser, times = IdealDenoiser(points, PATH), make_timesteps(PATH, steps)
+    stops = [(PATH.T, noise)]
+    stops += [
+        (s.t, s.x) for s in sampler(denoiser, noise, PATH, timesteps=times, parametrisation="flow")
+    ]
+    for (before, x), (after, y) in pairwise(stops):
+        if after <= t:
+            return torch.lerp(x, y, (before - t) / (before - after))
+    return noise
 
 
-def walk(points: Tensor, x: Tensor, t: float, steps: int, solver: str) -> Tensor:
-    """Return where the particles are at time t; between two stops on a straight line."""
-    stops = [1 - i / steps for i in range(steps + 1)]
-    for now, then in zip(stops[:-1], stops[1:], strict=True):
-        if now <= t:
-            break
-        u = velocity(points, x, now)
-        if solver == "Heun" and then > 0:
-            u = (u + velocity(points, x + (then - now) * u, then)) / 2
-        x = x + (max(then, t) - now) * u
-    return x
-
-
-def found(data: dict, *, t: float, steps: int, solver: str) -> dict:
+def find(data: dict, *, t: float, steps: int, solver: str) -> dict:
     """Return the particles, how far they are from the drawing, and the calls that it took."""
     points, noise = (torch.tensor(data[name], dtype=torch.float64) for name in ("points", "noise"))
-    x = walk(points, noise, t, steps, solver)
+    x = particles_at(points, noise, t, steps, solver)
     return {
         "x": x.tolist(),
         "gap": float(torch.cdist(x, points).min(dim=1).values.mean()),
@@ -112,11 +114,11 @@ def flat(found: dict) -> dict:
     return {**found, "x": [part for point in found["x"] for part in point]}
 
 
-def say(found: dict, *, t: float, steps: int, solver: str) -> str:
+def describe(found: dict, *, t: float, steps: int, solver: str) -> str:
     """Return the figure's sentence; the page's script writes the same."""
     plural = "step" if steps == 1 else "steps"
     return (
-        f"{solver}, {steps} {plural}, {found['calls']} looks at the velocity. At t = {t:.2f} the "
+        f"{solver}, {steps} {plural}, {found['calls']} calls of the denoiser. At t = {t:.2f} the "
         f"particles are {found['gap']:.2f} from the nearest drawn point, on average."
     )
 
@@ -127,7 +129,9 @@ def draw(data: dict, found: dict, t: float) -> Figure:
     points = torch.tensor(data["points"], dtype=torch.float64)
     line = torch.linspace(-2.2, 2.2, 9, dtype=torch.float64)
     grid = torch.cartesian_prod(line, line)
-    u = -velocity(points, grid, max(t, 0.05))  # the way the particles go
+    t = max(t, 0.05)  # at t = 0 nothing moves
+    x0_hat = IdealDenoiser(points, PATH)(grid, torch.full((len(grid),), t))
+    u = (x0_hat - grid) / t  # the way the particles go
     u = 0.2 * u / (u.norm(dim=1, keepdim=True) + 1)
     ax.quiver(*grid.T, *u.T, color=COLOURS["noise"], alpha=0.5, angles="xy", scale_units="xy",
               scale=0.6, width=0.004)  # fmt: skip

@@ -37,7 +37,7 @@ class MovingFigure:
     alt: str
     controls: Mapping[str, Control]
     draw: Callable[..., Figure]
-    say: Callable[..., str]
+    describe: Callable[..., str]
     numbers: Callable[..., dict] | None = None  # what `data-numbers` on the page must equal
     script: str | None = None  # None shows frames
     data: Any = None
@@ -67,9 +67,11 @@ class MovingFigure:
 
     def sentence(self, **values: Any) -> str:
         """Return the sentence for these values of the controls."""
-        text = self.say(**self.at(**values))
+        text = self.describe(**self.at(**values))
         if not isinstance(text, str) or not text.strip() or "\n" in text:
-            raise ConfigError(f"say must return one sentence without line breaks, not {text!r}.")
+            raise ConfigError(
+                f"describe must return one sentence without line breaks, not {text!r}."
+            )
         return text
 
     def png(self, **values: Any) -> bytes:
@@ -162,7 +164,7 @@ class MovingFigure:
 
 def explore(
     draw: Callable[..., Figure],
-    say: Callable[..., str],
+    describe: Callable[..., str],
     controls: Mapping[str, Control],
     *,
     title: str,
@@ -174,9 +176,9 @@ def explore(
 
     Args:
         draw: Called as draw(**values); returns a Figure, at most 6.4 inches wide.
-        say: Called as say(**values); returns one sentence that says what is to be seen there.
+        describe: Called as describe(**values); returns one sentence that says what is to be seen.
             It is compared when the notebook is tested, so round what it prints.
-        controls: A Control for each argument of draw and say.
+        controls: A Control for each argument of draw and describe.
         title: The figure's visible title.
         alt: What the figure shows, for someone who cannot see it.
         play: {"control": name, "seconds": of one run} adds a play button.
@@ -186,7 +188,7 @@ def explore(
         ConfigError: A control is empty or unknown, or the html passes 300,000 bytes.
     """
     return MovingFigure(
-        draw=draw, say=say, controls=controls, title=title, alt=alt, play=play, dpi=dpi
+        draw=draw, describe=describe, controls=controls, title=title, alt=alt, play=play, dpi=dpi
     )
 
 
@@ -195,7 +197,7 @@ def live(
     data: Any,
     controls: Mapping[str, Control],
     draw: Callable[..., Figure],
-    say: Callable[..., str],
+    describe: Callable[..., str],
     *,
     title: str,
     alt: str,
@@ -203,13 +205,13 @@ def live(
     play: Mapping[str, Any] | None = None,
     dpi: int = 144,
 ) -> MovingFigure:
-    """Give a figure controls whose arithmetic the page's own script does.
+    """Give a figure controls; the page's own script computes what they change.
 
     Args:
         script: The name of a file in figures, without ".js".
         data: What the script computes with: numbers, strings, lists and dicts.
-        controls, draw, say, title, alt, play, dpi: As for `explore`. In a kernel, draw and say do
-            the script's arithmetic in Python.
+        controls, draw, describe, title, alt, play, dpi: As for `explore`. In a kernel, draw and
+            describe show what the package computes.
         numbers: Called as numbers(**values); the page must find the same numbers.
 
     Raises:
@@ -221,7 +223,7 @@ def live(
         data=data,
         controls=controls,
         draw=draw,
-        say=say,
+        describe=describe,
         numbers=numbers,
         title=title,
         alt=alt,

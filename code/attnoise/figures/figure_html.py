@@ -1,10 +1,12 @@
 """The html of a figure that moves: one block that needs nothing else, and works without scripts.
 
 The block holds no id and no date, so that it may stand twice on a page and the same figure always
-gives the same bytes. Its styles and scripts lie in the folder `figures`.
+gives the same bytes. Its styles and scripts lie in the folder `figures`; what a script imports, one
+module per algorithm, lies in `figures/js` and is written into the block before it.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -15,6 +17,7 @@ from .controls import Control
 
 FOLDER = Path(__file__).parent
 RUNTIME = "runtime"
+IMPORT = re.compile(r'^import \{[^}]*\} from "\./(?:js/)?(\w+)\.js";\n', re.M)
 
 
 def script_names() -> list[str]:
@@ -74,8 +77,23 @@ def render(
 <script>(() => {{
 "use strict";
 {read(RUNTIME + ".js")}
-{read(script + ".js")}}})();</script>
+{bundle(read(script + ".js"))}}})();</script>
 </figure>"""
+
+
+def bundle(script: str, done: set[str] | None = None) -> str:
+    """Return a script behind the modules that it imports, each once, as one scope without imports.
+
+    Args:
+        script: The text of an ES module that imports from `figures/js` alone, by name.
+        done: The modules that already stand before it.
+    """
+    done, parts = set() if done is None else done, []
+    for name in IMPORT.findall(script):
+        if name not in done:
+            done.add(name)
+            parts.append(bundle(read(f"js/{name}.js"), done))
+    return "".join(parts) + re.sub(r"^export ", "", IMPORT.sub("", script), flags=re.M)
 
 
 def slider(control: Control) -> str:

@@ -1,17 +1,26 @@
-"""Turn the scale of guidance up and see points overshoot. `guidance_slider.js` is its twin."""
+"""Turn the guidance scale up and see points overshoot. `guidance_slider.js` draws them."""
 
 import math
 
 import matplotlib.pyplot as plt
+import torch
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ..diffusion import (
+    GuidedDenoiser,
+    IdealDenoiser,
+    ddim_sample,
+    last,
+    without_label,
+)
 from ..errors import ConfigError, ShapeError
 from .controls import Control
 from .explore import MovingFigure, live
 from .figure_html import rounded
 from .plots import COLOURS
+from .solver_paths import FIRST, PATH
 
 SCALES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
 WHEN = {"always": (0.0, 1.0), "middle": (0.1, 0.6), "late": (0.0, 0.3)}  # fractions of T
@@ -24,28 +33,28 @@ def guidance_slider(
     std: float,
     starts: Float[Tensor, "n 2"],
     *,
-    scale: float = 3.0,
+    guidance_scale: float = 3.0,
     title: str = "Choose a scale, a class and when guidance is on",
     alt: str | None = None,
 ) -> MovingFigure:
-    """Build the figure in which points walk from noise to the blobs of one class, with guidance.
+    """Build the figure in which points are drawn from the blobs of one class, with guidance.
 
-    On the angle's path x = cos(a) x0 + sin(a) eps, with t / T = a / 90 degrees, in 24 even steps
-    of DDIM from 89 degrees. Both guesses are exact: of all blobs, and of the class' blobs alone.
+    On the path x = cos(t) x0 + sin(t) eps, in 24 even steps of DDIM from 89 degrees. Both
+    denoisers are exact: of all blobs, and of the class' blobs alone.
 
     Args:
         centres: Where the blobs are, all equally likely.
         labels: The class of each blob, from 0; every class has one.
         std: Their standard deviation, above 0.
         starts: The noise to start from.
-        scale: The scale at first: 0, 0.5, 1, 1.5, 2, 3, 4, 5, 6 or 8.
+        guidance_scale: The scale at first: 0, 0.5, 1, 1.5, 2, 3, 4, 5, 6 or 8.
         title: The visible title.
         alt: What the figure shows; a text made from the data if not given.
 
     Raises:
         ShapeError: centres or starts do not lie in the plane, or labels do not fit.
-        ConfigError: std is not above 0, scale is not on the slider, or there are fewer than two
-            classes.
+        ConfigError: std is not above 0, guidance_scale is not on the slider, or there are fewer
+            than two classes.
     """
     classes = check_mixture(centres, labels, std, starts)
     data = {
@@ -53,7 +62,7 @@ def guidance_slider(
         "labels": labels.tolist(),
         "std": round(float(std), 4),
         "starts": rounded(starts),
-        "first": round(math.radians(89), 6),
+        "first": FIRST,
         "steps": STEPS,
         "when": {name: list(ends) for name, ends in WHEN.items()},
         "limit": round(2.3 * float(centres.abs().max()), 2),
@@ -62,13 +71,15 @@ def guidance_slider(
         "guidance_slider",
         data,
         {
-            "scale": Control(label="Scale", values=SCALES, start=scale, idea="prediction"),
+            "guidance_scale": Control(
+                label="Scale", values=SCALES, start=guidance_scale, idea="prediction"
+            ),
             "when": Control(label="Guidance is on", values=tuple(WHEN)),
-            "wanted": Control(label="Class", values=classes, idea="data"),
+            "label": Control(label="Class", values=classes, idea="data"),
         },
-        lambda **where: draw(data, found(data, **where), where["wanted"]),
-        lambda **where: say(found(data, **where), **where),
-        numbers=lambda **where: found(data, **where),
+        lambda **where: draw(data, find(data, **where), where["label"]),
+        lambda **where: describe(find(data, **where), **where),
+        numbers=lambda **where: find(data, **where),
         title=title,
         alt=alt
         or (
@@ -101,64 +112,45 @@ def check_mixture(centres: Tensor, labels: Tensor, std: float, starts: Tensor) -
     return classes
 
 
-def guess(data: dict, x: list[float], alpha: float, sigma: float, wanted: int | None) -> list:
-    """Return x0_hat of all blobs, or of one class' blobs: softmax over them, drawn towards x."""
-    spread = (alpha * data["std"]) ** 2 + sigma**2
-    blobs = [c for c, label in zip(data["centres"], data["labels"], strict=True)
-             if wanted is None or label == wanted]  # fmt: skip
-    scores = [-sum((a - alpha * c) ** 2 for a, c in zip(x, blob, strict=True)) / (2 * spread)
-              for blob in blobs]  # fmt: skip
-    top = max(scores)
-    shares = [math.exp(score - top) for score in scores]
-    gain, total, x0 = alpha * data["std"] ** 2 / spread, sum(shares), []
-    for axis in (0, 1):
-        mean = sum(s * blob[axis] for s, blob in zip(shares, blobs, strict=True)) / total
-        x0.append(mean + gain * (x[axis] - alpha * mean))
-    return x0
+def ends_of(data: dict, guidance_scale: float, when: str, label: int) -> Float[Tensor, "n 2"]:
+    """Return where the points end that guidance leads to a class."""
+    centres, x_T = (torch.tensor(data[name], dtype=torch.float64) for name in ("centres", "starts"))
+    exact = IdealDenoiser(centres, PATH, torch.tensor(data["labels"]), std=data["std"])
+    guided = GuidedDenoiser(
+        exact, guidance_scale, weak=without_label(exact), interval=tuple(data["when"][when])
+    )
+    times = torch.linspace(FIRST, 0, data["steps"] + 1, dtype=torch.float64).tolist()
+    labels = torch.full((len(x_T),), label)
+    return last(ddim_sample(guided, x_T, PATH, timesteps=times, label=labels))
 
 
-def end_of(data: dict, start: list[float], scale: float, when: str, wanted: int) -> list[float]:
-    """Walk one point from noise to data and return where it ends."""
-    (low, high), x, steps = data["when"][when], list(start), data["steps"]
-    angles = [data["first"] * (1 - i / steps) for i in range(steps + 1)]
-    for a, b in zip(angles[:-1], angles[1:], strict=True):
-        alpha, sigma, share = math.cos(a), math.sin(a), a / (math.pi / 2)
-        x0 = guess(data, x, alpha, sigma, wanted)
-        if scale != 1 and low <= share <= high:
-            other = guess(data, x, alpha, sigma, None)
-            x0 = [other[i] + scale * (x0[i] - other[i]) for i in (0, 1)]
-        eps = [(x[i] - alpha * x0[i]) / sigma for i in (0, 1)]
-        x = [math.cos(b) * x0[i] + math.sin(b) * eps[i] for i in (0, 1)]
-    return x
-
-
-def found(data: dict, *, scale: float, when: str, wanted: int) -> dict:
-    """Return the ends, the share nearest to the class, their spread, the true one, and the gap."""
-    ends = [end_of(data, start, scale, when, wanted) for start in data["starts"]]
-    near = [min(range(len(data["labels"])), key=lambda i: math.dist(end, data["centres"][i]))
-            for end in ends]  # fmt: skip
-    own = [c for c, label in zip(data["centres"], data["labels"], strict=True) if label == wanted]
-    true_middle, middle = mean_of(own), mean_of(ends)
-    between = sum(math.dist(c, true_middle) ** 2 for c in own) / len(own)
+def find(data: dict, *, guidance_scale: float, when: str, label: int) -> dict:
+    """Return the ends, the fraction nearest to the class, and how they are spread and centred."""
+    ends = ends_of(data, guidance_scale, when, label)
+    centres, labels = (
+        torch.tensor(data["centres"], dtype=torch.float64),
+        torch.tensor(data["labels"]),
+    )
+    own, nearest = centres[labels == label], torch.cdist(ends, centres).argmin(dim=1)
     return {
-        "ends": [v for end in ends for v in end],
-        "share": sum(data["labels"][i] == wanted for i in near) / len(ends),
-        "spread": math.sqrt(sum(math.dist(end, middle) ** 2 for end in ends) / len(ends)),
-        "true": math.sqrt(between + 2 * data["std"] ** 2),
-        "gap": math.dist(middle, true_middle),
+        "ends": ends.flatten().tolist(),
+        "fraction": float((labels[nearest] == label).double().mean()),
+        "spread": spread(ends),
+        "true": math.hypot(spread(own), data["std"] * math.sqrt(2)),
+        "gap": float((ends.mean(dim=0) - own.mean(dim=0)).norm()),
     }
 
 
-def mean_of(points: list) -> list[float]:
-    """Return the middle of some points."""
-    return [sum(point[axis] for point in points) / len(points) for axis in (0, 1)]
+def spread(points: Float[Tensor, "n 2"]) -> float:
+    """Return the root mean square distance of points from their mean."""
+    return float(points.var(dim=0, correction=0).sum().sqrt())
 
 
-def say(found: dict, *, scale: float, when: str, wanted: int) -> str:
+def describe(found: dict, *, guidance_scale: float, when: str, label: int) -> str:
     """Return the figure's sentence; the page's script writes the same."""
     return (
-        f"Class {wanted}, scale {scale:g}, guidance on: {when}. "
-        f"{100 * found['share']:.0f} % of the points are nearest to the class. "
+        f"Class {label}, scale {guidance_scale:g}, guidance on: {when}. "
+        f"{100 * found['fraction']:.0f} % of the points are nearest to the class. "
         f"Their spread is {found['spread']:.2f}, that of the class {found['true']:.2f}; "
         f"their middle is {found['gap']:.2f} from its middle."
     )
@@ -173,8 +165,8 @@ def draw(data: dict, found: dict, wanted: int) -> Figure:
             ax.add_patch(
                 plt.Circle(centre, size * data["std"], color=COLOURS["data"], alpha=shade, lw=0)
             )
-    plain = [end_of(data, start, 1.0, "always", wanted) for start in data["starts"]]
-    ax.scatter([x for x, _ in plain], [y for _, y in plain], s=7, color=COLOURS["noise"])
+    plain = ends_of(data, 1.0, "always", wanted)
+    ax.scatter(plain[:, 0], plain[:, 1], s=7, color=COLOURS["noise"])
     ax.scatter(found["ends"][::2], found["ends"][1::2], s=11, color=COLOURS["prediction"])
     limit = data["limit"]
     ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")

@@ -1,27 +1,21 @@
-// Move between four latents. The arithmetic is latent_plane.py's; the decoder is the shipped one.
-const { facts, corners, shape, film, side, said, decoder } = fig.data;
+// Move between four latents; the decoder is the shipped one.
+import { paintPixels } from "./js/canvas.js";
+import { between } from "./js/interpolation.js";
+import { canRun, loadModels, loadShapes } from "./js/onnx.js";
+
+const { facts, corners, shape, film, side, sentences, decoder } = fig.data;
 const pixels = facts.side;
-const site = document.documentElement.dataset.content_root; // only the built website has one
-const canRun = site !== undefined;
 
 let running = null; // the loaded decoder
 let decoded = null; // {u, v, image, words} of the last place that was painted
 let note = "";
 let ticket = 0;
 
-const between = (u, v) => {
-  const [a, b, c, d] = corners;
-  return a.map((_, i) => (1 - v) * ((1 - u) * a[i] + u * b[i]) + v * ((1 - u) * c[i] + u * d[i]));
-};
 const readOut = (shapes, found) => (found.length ? `the parser reads ${found.map(shapes.sayThing).join(", ")}` : "the parser finds nothing");
 
 const load = async () => {
-  const base = new URL(`${site}_static/`, location.href);
-  const shapes = await import(new URL("js/shapes.js", base));
-  const ort = await import(new URL("vendor/ort/ort.wasm.bundle.min.mjs", base));
-  ort.env.wasm.numThreads = 1;
-  ort.env.wasm.wasmPaths = { wasm: new URL("vendor/ort/ort-wasm-simd-threaded.wasm", base).href };
-  const session = await ort.InferenceSession.create(new URL(`models/${decoder}.onnx`, base).href, { executionProviders: ["wasm"] });
+  const shapes = await loadShapes();
+  const { ort, sessions: [session] } = await loadModels(decoder);
   return { ort, session, shapes, read: shapes.makeReader(facts) };
 };
 
@@ -31,7 +25,7 @@ const decode = async () => {
   ticket += 1;
   const [mine, { u, v }] = [ticket, fig.values()];
   const { ort, session, shapes, read } = running;
-  const { images } = await session.run({ latents: new ort.Tensor("float32", Float32Array.from(between(u, v)), [1, ...shape]) });
+  const { images } = await session.run({ latents: new ort.Tensor("float32", Float32Array.from(between(corners, u, v)), [1, ...shape]) });
   if (mine !== ticket) return;
   const image = Float32Array.from(images.data);
   decoded = { u, v, image, words: readOut(shapes, read(image)) };
@@ -72,14 +66,6 @@ const make = (width, height, label) => {
   canvas.style.cssText = "display: block; image-rendering: pixelated";
   return canvas;
 };
-const put = (canvas, values) => {
-  const data = new ImageData(pixels, pixels);
-  for (let k = 0; k < pixels * pixels; k += 1) {
-    for (let i = 0; i < 3; i += 1) data.data[4 * k + i] = 255 * Math.min(1, Math.max(0, (values[k + i * pixels * pixels] + 1) / 2));
-    data.data[4 * k + 3] = 255;
-  }
-  canvas.getContext("2d").putImageData(data, 0, 0);
-};
 
 fig.show((width) => {
   const size = Math.min(300, width < 520 ? width : (width - 20) / 2);
@@ -98,8 +84,8 @@ fig.show((width) => {
   const edge = size / side / 2; // corners are the middles of the outer pictures
   const follow = (event) => {
     const box = map.getBoundingClientRect();
-    const share = (at) => Math.min(1, Math.max(0, (at - edge) / (size - 2 * edge)));
-    fig.set({ u: share(event.clientX - box.left), v: share(event.clientY - box.top) });
+    const fraction = (at) => Math.min(1, Math.max(0, (at - edge) / (size - 2 * edge)));
+    fig.set({ u: fraction(event.clientX - box.left), v: fraction(event.clientY - box.top) });
     decode();
   };
   map.addEventListener("pointerdown", (event) => {
@@ -119,10 +105,10 @@ fig.show((width) => {
       }
       if (!decoded) large.getContext("2d").drawImage(sheet, here * pixels, 0, pixels, pixels, 0, 0, pixels, pixels);
     }
-    if (decoded) put(large, decoded.image);
+    if (decoded) paintPixels(large, decoded.image);
     const fresh = decoded && decoded.u === u && decoded.v === v;
     const place = `At (${fig.number(u)}, ${fig.number(v)})`;
-    const sentence = note || (decoded ? `${place}: ${fresh ? decoded.words : "painting"}.` : `${place}, nearest recorded: ${said[here]}.`);
-    return { sentence, numbers: { latent: between(u, v).slice(0, 8) } };
+    const sentence = note || (decoded ? `${place}: ${fresh ? decoded.words : "painting"}.` : `${place}, nearest recorded: ${sentences[here]}.`);
+    return { sentence, numbers: { latent: between(corners, u, v).slice(0, 8) } };
   };
 });

@@ -1,7 +1,7 @@
-"""Move between four latents, and the decoder on the page paints what lies there.
+"""Move between four latents, and the decoder on the page draws what lies there.
 
-`latent_plane.js` is its twin. A grid of recorded pictures stands there until the reader starts the
-decoder, and wherever it cannot run.
+`latent_plane.js` runs on the page. A grid of recorded pictures stands there until the reader starts
+the decoder, and wherever it cannot run.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ def between(
 
 
 def read_out(found: Sequence[Found]) -> str:
-    """Say what the parser reads; the page's script writes the same."""
+    """Name what the parser reads; the page's script writes the same."""
     if not found:
         return "the parser finds nothing"
     return "the parser reads " + ", ".join(str(each.thing) for each in found)
@@ -74,7 +74,7 @@ def latent_plane(
             f"{pictures.shape[1]}."
         )
     found = parse_pictures(pictures.flatten(0, 1))
-    said = [read_out(things) for things in found]
+    sentences = [read_out(objects) for objects in found]
 
     def nearest(u: float, v: float) -> int:
         row, column = (int(place * (side - 1) + 0.5) for place in (v, u))
@@ -86,7 +86,7 @@ def latent_plane(
         "shape": list(corners.shape[1:]),
         "film": film(pictures.flatten(0, 1)),
         "side": side,
-        "said": said,
+        "sentences": sentences,
         "decoder": decoder,
     }
     stored = torch.tensor(data["corners"], dtype=torch.float64).view(corners.shape)
@@ -98,7 +98,7 @@ def latent_plane(
             "v": Control(label="Down", values=VALUES, start=0.5, idea="data"),
         },
         lambda u, v: draw(pictures, nearest(u, v), u, v),
-        lambda u, v: f"At ({u:.2f}, {v:.2f}), nearest recorded: {said[nearest(u, v)]}.",
+        lambda u, v: f"At ({u:.2f}, {v:.2f}), nearest recorded: {sentences[nearest(u, v)]}.",
         numbers=lambda u, v: {"latent": between(stored, u, v).flatten()[:8].tolist()},
         title=title,
         alt=alt
@@ -119,7 +119,7 @@ def draw(
     side = whole.shape[1]
     axes[0].imshow(whole.permute(1, 2, 0).numpy())
     half = pixels.shape[-1] / 2  # corners are the middles of the outer pictures
-    place = [half + share * (side - 2 * half) for share in (u, v)]
+    place = [half + part * (side - 2 * half) for part in (u, v)]
     axes[0].plot(*place, "o", ms=11, mfc="none", mec=COLOURS["prediction"], mew=2.5)
     axes[1].imshow(pixels.flatten(0, 1)[shown].permute(1, 2, 0).numpy())
     for ax in axes:

@@ -1,14 +1,16 @@
-// One noisy point and the best guess of its origin. The arithmetic is that of posterior_mean.py.
-const { data, x0, times, alpha, sigma, limit } = fig.data;
+// One noisy point and the posterior mean of its origin.
+import { idealDenoiser } from "./js/denoisers.js";
+import { addNoise, tabledPath } from "./js/paths.js";
+import { perplexity } from "./js/softmax.js";
 
-const guess = (level, across, up) => {
-  const [a, s] = [alpha[level], sigma[level]];
-  const point = [a * x0[0] + s * across, a * x0[1] + s * up];
-  const scores = data.map(([x, y]) => -((point[0] - a * x) ** 2 + (point[1] - a * y) ** 2) / (2 * s * s));
-  const weights = fig.softmax(scores);
-  const mean = [0, 1].map((axis) => weights.reduce((sum, weight, i) => sum + weight * data[i][axis], 0));
-  const carriers = Math.exp(-weights.reduce((sum, weight) => sum + (weight > 0 ? weight * Math.log(weight) : 0), 0));
-  return { x_t: point, weights, mean, carriers };
+const { data, x0, times, alpha, sigma, limit } = fig.data;
+const path = tabledPath(times, alpha, sigma);
+const denoiser = idealDenoiser(data, path);
+
+const find = (t, across, up) => {
+  const x_t = addNoise(x0, [across, up], path.levels(t));
+  const weights = denoiser.weights(x_t, t);
+  return { x_t, weights, mean: denoiser(x_t, t), perplexity: perplexity(weights) };
 };
 
 const SHAPES = {
@@ -45,24 +47,25 @@ const plane = (page, top, side) => {
     fig.add(svg, "text", { x: side / 2 - 7, y: y + 4, "text-anchor": "end", "font-size": 11 }, String(unit));
   }
   const noised = fig.add(svg, "path", { fill: "none", stroke: "var(--fig-noise)", "stroke-dasharray": "3 4", "stroke-width": 1.5 });
-  const path = fig.add(svg, "path", { fill: "none", stroke: "var(--fig-prediction)", opacity: 0.5, "stroke-width": 2 });
+  const curve = fig.add(svg, "path", { fill: "none", stroke: "var(--fig-prediction)", opacity: 0.5, "stroke-width": 2 });
   const dots = data.map((point) => {
     const [cx, cy] = place(point);
     return fig.add(svg, "circle", { cx, cy, fill: "var(--fig-data)" });
   });
   const [origin, mean, point] = [mark(svg, "clean"), mark(svg, "mean"), mark(svg, "noisy")];
   const handle = fig.add(svg, "circle", { r: 22, fill: "transparent", class: "pan-fig-handle" });
-  let now = 0;
+  let now = path.levels(times[0]);
   fig.drag(page, handle, (x, y) => {
     const [px, py] = [(x - side / 2) / scale, (side / 2 - (y - top)) / scale];
-    fig.set({ across: (px - alpha[now] * x0[0]) / sigma[now], up: (py - alpha[now] * x0[1]) / sigma[now] });
+    const [a, s] = now;
+    fig.set({ across: (px - a * x0[0]) / s, up: (py - a * x0[1]) / s });
   });
   const trace = (points) => "M" + points.map((p) => place(p).map((c) => c.toFixed(1)).join(" ")).join("L");
   const put = (shape, at) => fig.put(shape, { transform: `translate(${place(at)})` });
-  return (level, found, { across, up }) => {
-    now = level;
-    const all = times.map((_, i) => guess(i, across, up));
-    fig.put(path, { d: trace(all.map((step) => step.mean)) });
+  return (found, { t, across, up }) => {
+    now = path.levels(t);
+    const all = times.map((time) => find(time, across, up));
+    fig.put(curve, { d: trace(all.map((step) => step.mean)) });
     fig.put(noised, { d: trace([x0, ...all.map((step) => step.x_t)]) });
     dots.forEach((dot, i) => fig.put(dot, { r: 2.5 + 12 * Math.sqrt(found.weights[i]), opacity: 0.55 + 0.3 * found.weights[i] }));
     put(origin, x0);
@@ -77,10 +80,10 @@ const bars = (svg, x0, y0, width, height) => {
   const [left, bottom, top] = [x0 + 34, y0 + height - 26, y0 + 24];
   const pitch = (x0 + width - left) / data.length;
   fig.add(svg, "text", { x: x0, y: y0 + 12, style: "fill: var(--fig-data)" }, "weight");
-  for (const share of [0, 0.5, 1]) {
-    const y = bottom - share * (bottom - top);
+  for (const weight of [0, 0.5, 1]) {
+    const y = bottom - weight * (bottom - top);
     fig.add(svg, "path", { d: `M${left} ${y}H${x0 + width}`, stroke: "var(--fig-rule)" });
-    fig.add(svg, "text", { x: left - 6, y: y + 4, "text-anchor": "end" }, String(share));
+    fig.add(svg, "text", { x: left - 6, y: y + 4, "text-anchor": "end" }, String(weight));
   }
   fig.add(svg, "text", { x: left, y: bottom + 20 }, "data points, by weight");
   const columns = data.map((_, i) => fig.add(svg, "rect", { x: left + i * pitch, width: Math.max(1, pitch - 1), fill: "var(--fig-data)" }));
@@ -102,12 +105,12 @@ fig.show((width) => {
   const map = plane(svg, top, side);
   const chart = wide ? bars(svg, side + 24, top, width - side - 24, side) : bars(svg, 0, top + side + 14, width, 176);
   return ({ t, across, up }) => {
-    const level = times.indexOf(t);
-    const found = guess(level, across, up);
-    map(level, found, { across, up });
+    const found = find(t, across, up);
+    map(found, { t, across, up });
     chart(found);
+    const [a, s] = path.levels(t);
     const [noisy, mean] = [found.x_t, found.mean].map((point) => point.map((part) => fig.number(part)).join(", "));
-    const sentence = `t = ${t}, alpha ${fig.number(alpha[level])}, sigma ${fig.number(sigma[level])}: the noisy point is (${noisy}), the posterior mean (${mean}). The largest weight is ${fig.number(Math.max(...found.weights))}; the weights are as spread as over ${fig.number(found.carriers, 1)} equal points.`;
+    const sentence = `t = ${t}, alpha ${fig.number(a)}, sigma ${fig.number(s)}: the noisy point is (${noisy}), the posterior mean (${mean}). The largest weight is ${fig.number(Math.max(...found.weights))}; the weights are as spread as over ${fig.number(found.perplexity, 1)} equal points.`;
     return { sentence, numbers: found };
   };
 });

@@ -1,4 +1,4 @@
-"""Drag the noise level and see a posterior mean travel. `posterior_mean.js` is its twin."""
+"""Drag the noise level and see a posterior mean move. `posterior_mean.js` draws it on the page."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ..diffusion import IdealDenoiser, Path, add_noise
 from ..errors import ConfigError, ShapeError
 from .controls import Control
 from .explore import MovingFigure, live
@@ -20,16 +21,15 @@ NOISES = tuple(step / 10 for step in range(-25, 26))
 def posterior_mean(
     data: Float[Tensor, "m 2"],
     x0: Float[Tensor, " 2"],
+    schedule: Path,
     times: Sequence[int],
-    alpha: Float[Tensor, " levels"],
-    sigma: Float[Tensor, " levels"],
     *,
     start: int | None = None,
     eps: tuple[float, float] = (1.2, -0.8),
     title: str = "Drag the noise level, or the noisy point",
     alt: str | None = None,
 ) -> MovingFigure:
-    """Build the figure in which a point is noised and the best guess of its origin moves.
+    """Build the figure in which a point is noised and the posterior mean of its origin moves.
 
     x_t = alpha x0 + sigma eps
     E[x0 | x_t] = sum_i w_i x_i,  w = softmax_i(-|x_t - alpha x_i|^2 / (2 sigma^2))
@@ -37,55 +37,51 @@ def posterior_mean(
     Args:
         data: The data points x_i, about forty.
         x0: The point that is noised.
-        times: The rising times t that the slider stops at, all above 0.
-        alpha: Signal kept at each of these times.
-        sigma: Noise level at each of these times, above 0.
+        schedule: The noise schedule, or another path to noise.
+        times: The rising times t that the slider stops at, above 0 and at most T.
         start: The time at first; the middle one if not given.
         eps: The noise at first, each part a tenth from -2.5 to 2.5.
         title: The visible title.
         alt: What the figure shows; a text made from the data if not given.
 
     Raises:
-        ShapeError: data or x0 do not lie in the plane, or alpha and sigma do not fit times.
-        ConfigError: A noise level is not above 0, or start or eps is not on its slider.
+        ShapeError: data or x0 do not lie in the plane.
+        ConfigError: A time is 0 or beyond T, or start or eps is not on its slider.
     """
     if tuple(data.shape[1:]) != (2,) or tuple(x0.shape) != (2,):
         raise ShapeError(
             "data and x0 must be points in the plane, shapes (points, 2) and (2,), but their "
             f"shapes are {tuple(data.shape)} and {tuple(x0.shape)}."
         )
-    if not len(times) == len(alpha) == len(sigma):
-        raise ShapeError(
-            f"alpha and sigma must hold one number for each of the {len(times)} times, but they "
-            f"hold {len(alpha)} and {len(sigma)}."
+    whole = [int(t) for t in times]
+    if min(whole, default=0) <= 0:
+        raise ConfigError(
+            f"times must be above 0, where there is noise, but they are {whole}; leave t = 0 out."
         )
+    alpha, sigma = schedule.levels(torch.tensor(whole))
     numbers = {
         "data": rounded(data),
         "x0": rounded(x0),
-        "times": [int(t) for t in times],
-        "alpha": rounded(alpha, 5),
-        "sigma": rounded(sigma, 5),
+        "times": whole,
+        "alpha": alpha.tolist(),
+        "sigma": sigma.tolist(),
         "limit": round(max(2.6, 1.1 * float(data.abs().max())), 2),
     }
-    if min(numbers["sigma"]) <= 0:
-        raise ConfigError(
-            f"sigma must be above 0 at every time, but the smallest is {min(numbers['sigma'])}; "
-            "leave t = 0 out of times."
-        )
-    first = numbers["times"][len(numbers["times"]) // 2] if start is None else start
+    denoiser = IdealDenoiser(torch.tensor(numbers["data"], dtype=torch.float64), schedule)
+    first = whole[len(whole) // 2] if start is None else start
     return live(
         "posterior_mean",
         numbers,
         {
-            "t": Control(label="Noise level t", values=numbers["times"], start=first, idea="noise"),
+            "t": Control(label="Noise level t", values=whole, start=first, idea="noise"),
             "across": Control(
                 label="Noise across", values=NOISES, start=eps[0], digits=1, idea="noise"
             ),
             "up": Control(label="Noise up", values=NOISES, start=eps[1], digits=1, idea="noise"),
         },
-        lambda **where: draw(numbers, guess(numbers, **where), where),
-        lambda **where: say(numbers, guess(numbers, **where), where["t"]),
-        numbers=lambda **where: guess(numbers, **where),
+        lambda **where: draw(numbers, denoiser, where),
+        lambda **where: describe(numbers, find(numbers, denoiser, **where), where["t"]),
+        numbers=lambda **where: find(numbers, denoiser, **where),
         title=title,
         alt=alt
         or (
@@ -96,24 +92,21 @@ def posterior_mean(
     )
 
 
-def guess(numbers: dict, *, t: int, across: float, up: float) -> dict:
-    """Return the noisy point, the weights of the data and their weighted mean."""
-    data = torch.tensor(numbers["data"], dtype=torch.float64)
-    level = numbers["times"].index(t)
-    alpha, sigma = numbers["alpha"][level], numbers["sigma"][level]
-    eps = torch.tensor([across, up], dtype=torch.float64)
-    x_t = alpha * torch.tensor(numbers["x0"], dtype=torch.float64) + sigma * eps
-    scores = -(x_t - alpha * data).square().sum(dim=1) / (2 * sigma**2)
-    weights = scores.softmax(dim=0)
+def find(numbers: dict, denoiser: IdealDenoiser, *, t: int, across: float, up: float) -> dict:
+    """Return the noisy point, the weights of the data, their mean and their perplexity."""
+    eps = torch.tensor([[across, up]], dtype=torch.float64)
+    x0, times = torch.tensor([numbers["x0"]], dtype=torch.float64), torch.tensor([t])
+    x_t = add_noise(x0, times, eps, denoiser.schedule)
+    weights = denoiser.weights(x_t, times)[0]
     return {
-        "x_t": x_t.tolist(),
+        "x_t": x_t[0].tolist(),
         "weights": weights.tolist(),
-        "mean": (weights @ data).tolist(),
-        "carriers": float(torch.special.entr(weights).sum().exp()),
+        "mean": denoiser(x_t, times)[0].tolist(),
+        "perplexity": float(torch.special.entr(weights).sum().exp()),
     }
 
 
-def say(numbers: dict, found: dict, t: int) -> str:
+def describe(numbers: dict, found: dict, t: int) -> str:
     """Return the figure's sentence; the page's script writes the same."""
     level = numbers["times"].index(t)
     noisy, mean = (
@@ -123,17 +116,18 @@ def say(numbers: dict, found: dict, t: int) -> str:
     return (
         f"t = {t}, alpha {numbers['alpha'][level]:.2f}, sigma {numbers['sigma'][level]:.2f}: the "
         f"noisy point is ({noisy}), the posterior mean ({mean}). The largest weight is "
-        f"{max(found['weights']):.2f}; the weights are as spread as over {found['carriers']:.1f} "
+        f"{max(found['weights']):.2f}; the weights are as spread as over {found['perplexity']:.1f} "
         "equal points."
     )
 
 
-def draw(numbers: dict, found: dict, where: dict) -> Figure:
+def draw(numbers: dict, denoiser: IdealDenoiser, where: dict) -> Figure:
     """Draw the plane and the weights."""
     figure, (plane, bars) = plt.subplots(
         1, 2, figsize=(6.4, 3.9), width_ratios=(2, 1), layout="constrained"
     )
-    path = [guess(numbers, **{**where, "t": t})["mean"] for t in numbers["times"]]
+    found = find(numbers, denoiser, **where)
+    path = [find(numbers, denoiser, **{**where, "t": t})["mean"] for t in numbers["times"]]
     plane.plot(*zip(*path, strict=True), color=COLOURS["prediction"], alpha=0.4, lw=1.5)
     plane.scatter(
         *zip(*numbers["data"], strict=True),

@@ -1,4 +1,4 @@
-// Digits at one step of the reverse process. The distances are those of reverse_trajectory.py.
+// Digits at one step of the reverse process.
 const [steps, count, height, width] = fig.data.shape;
 const SHADES = 16;
 
@@ -47,11 +47,11 @@ fig.show((room) => {
     const [step] = fig.places();
     painters.forEach((paintRow) => paintRow(step));
     const distances = rows.map((row) => distance(row.at(step)));
-    const [sample, guess] = distances.map((far) => fig.number(far, 1));
+    const [sample, prediction] = distances.map((far) => fig.number(far, 1));
     const state = step === steps - 1 ? "the digits are done" : "digits are forming";
     const sentence = rows.length === 1
       ? `Step ${step} of ${steps - 1}, t = ${t}: ${state}.`
-      : `t = ${t}: a pixel of the samples is typically ${sample} from its final grey, a pixel of the guesses ${guess}.`;
+      : `t = ${t}: a pixel of the samples is typically ${sample} from its final grey, a pixel of the predictions ${prediction}.`;
     return { sentence, numbers: { distances } };
   };
 });

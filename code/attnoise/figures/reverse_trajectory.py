@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Sequence
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -32,7 +31,7 @@ def reverse_trajectory(
 
     Args:
         x: The samples at each kept step, grey images in [-1, 1], noise first, about 26 steps.
-        x0_hat: The denoiser's guess at each of these steps.
+        x0_hat: The denoiser's prediction at each of these steps.
         times: The time t of each of these steps, falling.
         start: The time shown first; the first of times if not given.
         columns: Images in a line on a wide page.
@@ -46,7 +45,7 @@ def reverse_trajectory(
     """
     rows = [
         ("samples x_t", "noise", as_bytes("x", x, times)),
-        ("guesses of the clean digits", "prediction", as_bytes("x0_hat", x0_hat, times)),
+        ("predictions of the clean digits", "prediction", as_bytes("x0_hat", x0_hat, times)),
     ]
     if rows[0][2].shape != rows[1][2].shape:
         raise ShapeError(
@@ -64,7 +63,7 @@ def reverse_trajectory(
         or (
             f"{count} small grey images in two rows at one step of the reverse process: above, "
             "the samples, which turn from noise into digits as t falls; below, the denoiser's "
-            "guess of the clean digits at the same step, blurred at first and sharp at the end."
+            "prediction of the clean digits at the same step, blurred at first, sharp at the end."
         ),
         play={"control": "t", "seconds": 5},
     )
@@ -106,11 +105,6 @@ def hero(
     )
 
 
-def write_hero(path: Path | str, figure: MovingFigure) -> None:
-    """Write a figure's html to a file that a page includes with the raw directive."""
-    Path(path).write_text(figure.html() + "\n", encoding="utf-8")
-
-
 def build(
     rows: Rows,
     times: Sequence[int],
@@ -138,7 +132,7 @@ def build(
         data,
         {"t": Control(label="Time t", values=steps, start=start, idea="noise")},
         lambda t: draw(rows, steps.index(t), columns),
-        lambda t: say(distances(rows, steps.index(t)), steps, t),
+        lambda t: describe(distances(rows, steps.index(t)), steps, t),
         numbers=lambda t: distances(rows, steps.index(t)),
         title=title,
         alt=alt,
@@ -175,15 +169,15 @@ def distances(rows: Rows, step: int) -> dict:
     return {"distances": far}
 
 
-def say(found: dict, steps: Sequence[int], t: int) -> str:
+def describe(found: dict, steps: Sequence[int], t: int) -> str:
     """Return the figure's sentence; the page's script writes the same."""
     if len(found["distances"]) == 1:
         state = "the digits are done" if t == steps[-1] else "digits are forming"
         return f"Step {steps.index(t)} of {len(steps) - 1}, t = {t}: {state}."
-    sample, guess = (f"{far:.1f}" for far in found["distances"])
+    sample, prediction = (f"{far:.1f}" for far in found["distances"])
     return (
         f"t = {t}: a pixel of the samples is typically {sample} from its final grey, "
-        f"a pixel of the guesses {guess}."
+        f"a pixel of the predictions {prediction}."
     )
 
 

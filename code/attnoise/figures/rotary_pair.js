@@ -1,19 +1,15 @@
-// A query and a key that turn with their positions. The arithmetic is that of rotary_pair.py.
-const { query, key, speeds, farthest, limit, most } = fig.data;
-const root2 = Math.sqrt(2 * speeds.length);
+// A query and a key that turn with their positions.
+import { arrow } from "./js/arrow.js";
+import { rotaryAngles, rotate } from "./js/rotary.js";
 
-const turned = ([x, y], angle) => {
-  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-  return [x * cos - y * sin, x * sin + y * cos];
-};
+const { query, key, base, farthest, limit, most } = fig.data;
+const angles = rotaryAngles(query.length, base);
+const pairOf = (x, j) => [x[2 * j], x[2 * j + 1]];
 
 const turnBoth = (queryAt, keyAt) => {
-  const found = {
-    query: query.map((pair, j) => turned(pair, queryAt * speeds[j])),
-    key: key.map((pair, j) => turned(pair, keyAt * speeds[j])),
-    difference: queryAt - keyAt,
-  };
-  found.parts = found.query.map(([x, y], j) => (x * found.key[j][0] + y * found.key[j][1]) / root2);
+  const found = { query: rotate(query, queryAt, base), key: rotate(key, keyAt, base), difference: queryAt - keyAt };
+  const products = found.query.map((part, i) => (part * found.key[i]) / Math.sqrt(query.length));
+  found.parts = angles.map((_, j) => products[2 * j] + products[2 * j + 1]);
   found.score = found.parts.reduce((sum, part) => sum + part, 0);
   return found;
 };
@@ -21,40 +17,24 @@ const turnBoth = (queryAt, keyAt) => {
 const line = (parent, x1, y1, x2, y2, look) => fig.add(parent, "line", { x1, y1, x2, y2, ...look });
 const grey = { stroke: "var(--fig-rule)" };
 
-// Arrow from (x0, y0): a shaft and a head that turns with it.
-const arrow = (parent, colour, width, opacity) => {
-  const group = fig.add(parent, "g", { stroke: colour, fill: colour, "stroke-linejoin": "round", opacity });
-  const shaft = fig.add(group, "line", { "stroke-width": width });
-  const head = fig.add(group, "path", {});
-  return (x0, y0, x, y) => {
-    const long = Math.hypot(x - x0, y - y0) || 1;
-    const [ux, uy] = [(x - x0) / long, (y - y0) / long];
-    const size = Math.min(11, long);
-    const [bx, by] = [x - ux * size, y - uy * size];
-    const side = size * 0.42;
-    fig.put(shaft, { x1: x0, y1: y0, x2: bx, y2: by });
-    fig.put(head, { d: `M${x} ${y}L${bx - uy * side} ${by + ux * side}L${bx + uy * side} ${by - ux * side}Z` });
-  };
-};
-
 // One pair's plane: both arrows, faint where they would point at position 0.
 const plane = (svg, j, x0, y0, side) => {
   const [mx, my, scale] = [x0 + side / 2, y0 + side / 2, side / 2 / limit];
-  const degrees = fig.number((speeds[j] * 180) / Math.PI, 1);
+  const degrees = fig.number((angles[j] * 180) / Math.PI, 1);
   fig.add(svg, "text", { x: mx, y: y0 - 8, "text-anchor": "middle" }, `pair ${j}: ${degrees}° a step`);
   fig.add(svg, "rect", { x: x0 + 0.5, y: y0 + 0.5, width: side - 1, height: side - 1, fill: "none", ...grey });
   line(svg, x0, my, x0 + side, my, grey);
   line(svg, mx, y0, mx, y0 + side, grey);
   const place = ([x, y]) => [mx, my, mx + x * scale, my - y * scale];
   const arrows = ["key", "query"].map((name) => {
-    const pair = name === "key" ? key[j] : query[j];
-    arrow(svg, `var(--fig-${name})`, 2, 0.25)(...place(pair));
-    return arrow(svg, `var(--fig-${name})`, 3, 1);
+    const pair = pairOf(name === "key" ? key : query, j);
+    arrow(fig, svg, `var(--fig-${name})`, 2)(...place(pair), 0.25);
+    return arrow(fig, svg, `var(--fig-${name})`, 3);
   });
   const words = fig.add(svg, "text", { x: mx, y: y0 + side + 18, "text-anchor": "middle" });
   return (found) => {
-    arrows[0](...place(found.key[j]));
-    arrows[1](...place(found.query[j]));
+    arrows[0](...place(pairOf(found.key, j)));
+    arrows[1](...place(pairOf(found.query, j)));
     words.textContent = `adds ${fig.number(found.parts[j])}`;
   };
 };
@@ -84,11 +64,11 @@ const curve = (svg, y0, width, height) => {
 
 fig.show((width) => {
   const gap = 16;
-  const side = Math.min(230, (width - gap * (speeds.length - 1)) / speeds.length);
-  const first = (width - speeds.length * side - gap * (speeds.length - 1)) / 2;
+  const side = Math.min(230, (width - gap * (angles.length - 1)) / angles.length);
+  const first = (width - angles.length * side - gap * (angles.length - 1)) / 2;
   const low = side + 74;
   const svg = fig.svg(width, low + 150 + 44);
-  const parts = speeds.map((_, j) => plane(svg, j, first + j * (side + gap), 24, side));
+  const parts = angles.map((_, j) => plane(svg, j, first + j * (side + gap), 24, side));
   parts.push(curve(svg, low, width, 150));
   const names = [["query", "start", 4], ["key", "end", width - 4]];
   for (const [name, anchor, x] of names) fig.add(svg, "text", { x, y: side + 42, "text-anchor": anchor, style: `fill: var(--fig-${name}); font-weight: 600` }, name);
@@ -96,6 +76,6 @@ fig.show((width) => {
     const found = turnBoth(where.query_at, where.key_at);
     parts.forEach((part) => part(found));
     const sentence = `Query at ${where.query_at}, key at ${where.key_at}: the difference is ${found.difference}, the score is ${fig.number(found.score)}.`;
-    return { sentence, numbers: { ...found, query: found.query.flat(), key: found.key.flat() } };
+    return { sentence, numbers: found };
   };
 });

@@ -1,15 +1,18 @@
 """Move a query and a key along the sequence: both turn, and their score follows the difference.
 
-`rotary_pair.js` is its twin.
+`rotary_pair.js` draws it on the page.
 """
 
 import math
 
 import matplotlib.pyplot as plt
+import torch
 from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ..attention import Rotary
+from ..attention.positions import position_angles
 from ..errors import ConfigError, ShapeError
 from .attention_query import arrow
 from .controls import Control
@@ -54,15 +57,14 @@ def rotary_pair(
         raise ConfigError(f"farthest must be at least 2, but it is {farthest}; 24 fits well.")
     k = len(query)
     data = {
-        "query": rounded(query.reshape(-1, 2)),
-        "key": rounded(key.reshape(-1, 2)),
-        "speeds": [round(base ** (-2 * j / k), 6) for j in range(k // 2)],
+        "query": rounded(query),
+        "key": rounded(key),
+        "base": base,
         "farthest": farthest,
     }
-    reach = max(math.hypot(*pair) for pair in data["query"] + data["key"])
-    both = zip(data["query"], data["key"], strict=True)
-    most = sum(math.hypot(*q) * math.hypot(*p) for q, p in both)
-    data["limit"], data["most"] = round(1.1 * reach, 3), round(1.1 * most / math.sqrt(k), 3)
+    sizes = torch.stack([query, key]).view(2, -1, 2).norm(dim=-1)  # of each pair
+    data["limit"] = round(1.1 * float(sizes.max()), 3)
+    data["most"] = round(1.1 * float(sizes.prod(dim=0).sum()) / math.sqrt(k), 3)
     places = range(farthest + 1)
     return live(
         "rotary_pair",
@@ -76,8 +78,8 @@ def rotary_pair(
             ),
         },
         lambda **where: draw(data, turn_both(data, **where)),
-        lambda **where: say(turn_both(data, **where), **where),
-        numbers=lambda **where: flat(turn_both(data, **where)),
+        lambda **where: describe(turn_both(data, **where), **where),
+        numbers=lambda **where: turn_both(data, **where),
         title=title,
         alt=alt
         or (
@@ -89,30 +91,40 @@ def rotary_pair(
     )
 
 
-def turned(pair: list[float], angle: float) -> list[float]:
-    """Turn a point of the plane by an angle in radians."""
-    (x, y), cos, sin = pair, math.cos(angle), math.sin(angle)
-    return [x * cos - y * sin, x * sin + y * cos]
-
-
-def turn_both(data: dict, *, query_at: float, key_at: float) -> dict:
+def turn_both(data: dict, *, query_at: int, key_at: int) -> dict:
     """Return both vectors turned, what each pair adds to the score, and the score."""
-    root = math.sqrt(2 * len(data["speeds"]))
-    query = [turned(q, query_at * s) for q, s in zip(data["query"], data["speeds"], strict=True)]
-    key = [turned(p, key_at * s) for p, s in zip(data["key"], data["speeds"], strict=True)]
-    parts = [(q[0] * p[0] + q[1] * p[1]) / root for q, p in zip(query, key, strict=True)]
+    k = len(data["query"])
+    rotary = Rotary(k, base=data["base"], layout="pairs")
+    query, key = (
+        rotary(torch.tensor(data[name]).view(1, 1, 1, k), place).flatten()
+        for name, place in (("query", query_at), ("key", key_at))
+    )
+    parts = (query * key).view(-1, 2).sum(dim=1) / math.sqrt(k)
     return {
-        "query": query,
-        "key": key,
-        "parts": parts,
+        "query": query.tolist(),
+        "key": key.tolist(),
+        "parts": parts.tolist(),
         "difference": query_at - key_at,
-        "score": sum(parts),
+        "score": float(parts.sum()),
     }
 
 
-def flat(found: dict) -> dict:
-    """Return what was found with the pairs written side by side, as the page's script does."""
-    return {**found, **{name: sum(found[name], []) for name in ("query", "key")}}
+def score_curve(data: dict) -> tuple[list[float], list[float]]:
+    """Return differences of positions in quarter steps, and the score at each.
+
+    score(n - m) = Re sum_j q_j conj(k_j) e^{i (n - m) angle_j} / sqrt(k), pairs as complex numbers
+
+    Source: Su et al. 2021, equation 12, arXiv:2104.09864; it holds between positions, too.
+    """
+    k, last = len(data["query"]), 4 * data["farthest"]
+    angles = position_angles(2 * last + 1, k, start=-last, base=data["base"]) / 4
+    query, key = (
+        torch.view_as_complex(torch.tensor(data[name], dtype=torch.float64).view(-1, 2))
+        for name in ("query", "key")
+    )
+    turns = torch.polar(torch.ones_like(angles), angles)
+    scores = (turns * query * key.conj()).sum(dim=1).real / math.sqrt(k)
+    return [place / 4 for place in range(-last, last + 1)], scores.tolist()
 
 
 def signed(value: float) -> str:
@@ -120,7 +132,7 @@ def signed(value: float) -> str:
     return f"{value:.2f}".replace("-0.00", "0.00")
 
 
-def say(found: dict, *, query_at: int, key_at: int) -> str:
+def describe(found: dict, *, query_at: int, key_at: int) -> str:
     """Return the figure's sentence; the page's script writes the same."""
     return (
         f"Query at {query_at}, key at {key_at}: the difference is {found['difference']}, "
@@ -130,24 +142,23 @@ def say(found: dict, *, query_at: int, key_at: int) -> str:
 
 def draw(data: dict, found: dict) -> Figure:
     """Draw the planes, and the score against the difference."""
-    count, limit, farthest = len(data["speeds"]), data["limit"], data["farthest"]
+    angles = position_angles(1, len(data["query"]), start=1, base=data["base"])[0].rad2deg()
+    count, limit = len(angles), data["limit"]
     figure = plt.figure(figsize=(6.4, 4.6), layout="constrained")
     grid = figure.add_gridspec(2, count, height_ratios=(1.6, 1))
     for j in range(count):
         ax = figure.add_subplot(grid[0, j])
         for name in ("key", "query"):
-            arrow(ax, data[name][j], COLOURS[name], 0.2)
-            arrow(ax, found[name][j], COLOURS[name], 1.0)
+            arrow(ax, data[name][2 * j : 2 * j + 2], COLOURS[name], 0.2)
+            arrow(ax, found[name][2 * j : 2 * j + 2], COLOURS[name], 1.0)
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=[], yticks=[])
         ax.set_xlabel(f"adds {signed(found['parts'][j])}")
-        ax.set_title(f"pair {j}: {math.degrees(data['speeds'][j]):.1f}° a step", fontsize=9.5)
+        ax.set_title(f"pair {j}: {angles[j]:.1f}° a step", fontsize=9.5)
         ax.axhline(0, color=RULE, lw=0.8, zorder=0)
         ax.axvline(0, color=RULE, lw=0.8, zorder=0)
         ax.spines[:].set_visible(True)
     ax = figure.add_subplot(grid[1, :])
-    places = [step / 4 for step in range(-4 * farthest, 4 * farthest + 1)]
-    curve = [turn_both(data, query_at=place, key_at=0)["score"] for place in places]
-    ax.plot(places, curve, color=COLOURS["noise"], lw=1.2)
+    ax.plot(*score_curve(data), color=COLOURS["noise"], lw=1.2)
     ax.plot(found["difference"], found["score"], "o", ms=9, color=COLOURS["ink"])
     ax.axhline(0, color=RULE, lw=0.8, zorder=0)
     ax.set(ylim=(-data["most"], data["most"]), ylabel="score")

@@ -92,14 +92,6 @@ const fig = {
     const text = value.toFixed(digits);
     return +text === 0 ? text.replace("-", "") : text;
   },
-
-  // Shares that grow with the scores and add to 1.
-  softmax(scores) {
-    const top = Math.max(...scores);
-    const shares = scores.map((score) => Math.exp(score - top));
-    const total = shares.reduce((sum, share) => sum + share, 0);
-    return shares.map((share) => share / total);
-  },
 };
 
 const refresh = () => {

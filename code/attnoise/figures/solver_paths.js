@@ -1,64 +1,32 @@
-// The same noise through five solvers. The arithmetic is that of solver_paths.py.
+// The same noise through five solvers.
+import { idealDenoiser } from "./js/denoisers.js";
+import { trigPath } from "./js/paths.js";
+import { rmsDistance } from "./js/points.js";
+import { ddimSample, dpmSolverSample, eulerSample, evenTimes, heunSample } from "./js/samplers.js";
+
 const { centres, std, starts, noise, first, fine, limit } = fig.data;
-const axes = [0, 1];
-
-const guess = (x, alpha, sigma) => {
-  const spread = (alpha * std) ** 2 + sigma ** 2;
-  const weights = fig.softmax(centres.map((c) => -((x[0] - alpha * c[0]) ** 2 + (x[1] - alpha * c[1]) ** 2) / (2 * spread)));
-  const gain = (alpha * std * std) / spread;
-  const x0 = axes.map((axis) => {
-    const mean = weights.reduce((sum, weight, i) => sum + weight * centres[i][axis], 0);
-    return mean + gain * (x[axis] - alpha * mean);
-  });
-  return [x0, axes.map((axis) => (x[axis] - alpha * x0[axis]) / sigma)];
-};
-
-const walk = (solver, steps, n) => {
-  const angles = Array.from({ length: steps + 1 }, (_, i) => first * (1 - i / steps));
-  let [x, before] = [starts[n], null];
-  const path = [x];
-  for (let step = 0; step < steps; step += 1) {
-    const [a, b, last] = [angles[step], angles[step + 1], step === steps - 1];
-    const [alpha, sigma] = [Math.cos(a), Math.sin(a)];
-    const [alphaB, sigmaB] = last ? [1, 0] : [Math.cos(b), Math.sin(b)];
-    const [x0, eps] = guess(x, alpha, sigma);
-    const plain = axes.map((i) => alphaB * x0[i] + sigmaB * eps[i]);
-    const now = x;
-    const shrunk = (alpha * sigmaB) / (alphaB * sigma);
-    if (solver === "DDPM" && !last) {
-      const fresh = (sigmaB / sigma) * Math.sqrt(sigma ** 2 - ((alpha / alphaB) * sigmaB) ** 2);
-      const kept = Math.sqrt(Math.max(sigmaB ** 2 - fresh ** 2, 0));
-      x = axes.map((i) => alphaB * x0[i] + kept * eps[i] + fresh * noise[step][n][i]);
-    } else if (solver === "Euler") {
-      x = axes.map((i) => now[i] + (b - a) * (alpha * eps[i] - sigma * x0[i]));
-    } else if (solver === "Heun" && !last) {
-      const end = guess(plain, alphaB, sigmaB)[1];
-      const span = sigmaB / alphaB - sigma / alpha;
-      x = axes.map((i) => alphaB * (now[i] / alpha + (span * (eps[i] + end[i])) / 2));
-    } else if (solver === "DPM-Solver++" && !last && before) {
-      const half = Math.log(shrunk) / before[1] / 2;
-      const best = axes.map((i) => (1 + half) * x0[i] - half * before[0][i]);
-      x = axes.map((i) => (sigmaB / sigma) * now[i] - alphaB * (shrunk - 1) * best[i]);
-    } else {
-      x = plain;
-    }
-    if (!last) before = [x0, Math.log(shrunk)];
-    path.push(x);
-  }
-  return path;
+const denoiser = idealDenoiser(centres, trigPath, std);
+const endOf = (path) => path[path.length - 1];
+const SAMPLERS = {
+  DDPM: [ddimSample, { eta: 1 }], // DDIM with all its noise fresh
+  DDIM: [ddimSample, {}],
+  Euler: [eulerSample, { parametrisation: "trig" }],
+  Heun: [heunSample, {}],
+  "DPM-Solver++": [dpmSolverSample, {}],
 };
 
 const find = (solver, steps) => {
-  const paths = starts.map((_, n) => walk(solver, steps, n));
-  const gaps = paths.map((path, n) => {
-    const [end, exact] = [path[path.length - 1], fine[n][fine[n].length - 1]];
-    return (end[0] - exact[0]) ** 2 + (end[1] - exact[1]) ** 2;
+  const [sampler, options] = SAMPLERS[solver];
+  const timesteps = evenTimes(first, steps);
+  const paths = starts.map((x_T, n) => {
+    const own = { ...options, timesteps, noise: noise.map((step) => step[n]) };
+    return [x_T, ...sampler(denoiser, x_T, trigPath, own).map(({ x }) => x)];
   });
-  const gap = Math.sqrt(gaps.reduce((sum, part) => sum + part, 0) / gaps.length);
+  const gap = rmsDistance(paths.map(endOf), fine.map(endOf));
   return { paths, calls: solver === "Heun" ? 2 * steps - 1 : steps, gap };
 };
 
-const say = (found, solver, steps) => {
+const describe = (found, solver, steps) => {
   const end = solver === "DDPM" ? "It adds noise, so its ends are other samples of the same data" : `Its ends lie ${fig.number(found.gap)} from those of the exact paths`;
   return `${solver}, ${steps} steps, ${found.calls} calls of the denoiser. ${end}.`;
 };
@@ -107,8 +75,8 @@ fig.show((width) => {
     found.paths.forEach((path, n) => {
       fig.put(lines[n].line, { d: trace(path) });
       fig.put(lines[n].dots, { d: path.slice(1, -1).map(dot).join("") });
-      fig.put(lines[n].end, { transform: `translate(${place(path[path.length - 1])})` });
+      fig.put(lines[n].end, { transform: `translate(${place(endOf(path))})` });
     });
-    return { sentence: say(found, solver, steps), numbers: { ...found, paths: found.paths.flat(2) } };
+    return { sentence: describe(found, solver, steps), numbers: { ...found, paths: found.paths.flat(2) } };
   };
 });

@@ -1,6 +1,8 @@
-"""Send the same noise through five solvers and see their paths. `solver_paths.js` is its twin."""
+"""Send the same noise through five solvers and see their paths. `solver_paths.js` draws them."""
 
 import math
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import matplotlib.pyplot as plt
 import torch
@@ -8,13 +10,31 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ..diffusion import (
+    IdealDenoiser,
+    Step,
+    TrigPath,
+    ddim_sample,
+    dpm_solver_sample,
+    euler_sample,
+    heun_sample,
+    noise_like,
+)
 from ..errors import ConfigError, ShapeError
 from .controls import Control
 from .explore import MovingFigure, live
 from .figure_html import rounded
 from .plots import COLOURS
 
-SOLVERS = ("DDPM", "DDIM", "Euler", "Heun", "DPM-Solver++")
+PATH = TrigPath()
+FIRST = round(math.radians(89), 6)  # where sampling starts: almost noise alone
+SOLVERS: dict[str, Callable[..., Iterator[Step]]] = {
+    "DDPM": partial(ddim_sample, eta=1.0),  # all of DDIM's noise fresh
+    "DDIM": ddim_sample,
+    "Euler": partial(euler_sample, parametrisation="trig"),
+    "Heun": heun_sample,
+    "DPM-Solver++": dpm_solver_sample,
+}
 STEPS = (2, 3, 4, 6, 8, 12, 16, 24, 32)
 
 
@@ -28,10 +48,10 @@ def solver_paths(
     title: str = "Choose a solver and its number of steps",
     alt: str | None = None,
 ) -> MovingFigure:
-    """Build the figure in which points walk from noise to a mixture of Gaussian blobs.
+    """Build the figure in which solvers lead points from noise to a mixture of Gaussians.
 
-    On the angle's path x = cos(a) x0 + sin(a) eps, in even steps of a from a right angle less one
-    degree to 0; the denoiser is the exact one of the mixture. Fine paths of the ODE lie behind.
+    On the path x = cos(t) x0 + sin(t) eps, in even steps of t from a right angle less one degree
+    to 0; the denoiser is the exact one of the mixture. Fine paths of the ODE lie behind.
 
     Args:
         centres: Where the blobs are, all equally likely.
@@ -53,27 +73,27 @@ def solver_paths(
         )
     if not std > 0:
         raise ConfigError(f"std must be above 0, but it is {std}.")
-    generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(max(STEPS), len(starts), 2, generator=generator)
-    data = {
+    data: dict = {
         "centres": rounded(centres),
         "std": round(float(std), 4),
         "starts": rounded(starts),
-        "noise": rounded(noise, 2),
-        "first": round(math.radians(89), 6),
+        "noise": step_noise(seed, starts.double()),
+        "first": FIRST,
         "limit": round(1.1 * float(torch.cat([centres, starts]).abs().max()), 2),
     }
-    data["fine"] = [[[round(v, 3) for v in p] for p in path] for path in walk(data, "Heun", 64)]
+    data["fine"] = rounded(trajectories(data, "Heun", 64, seed), 3)
     return live(
         "solver_paths",
         data,
         {
-            "solver": Control(label="Solver", values=SOLVERS, start="DDIM", idea="prediction"),
+            "solver": Control(
+                label="Solver", values=tuple(SOLVERS), start="DDIM", idea="prediction"
+            ),
             "steps": Control(label="Steps", values=STEPS, start=steps),
         },
-        lambda **where: draw(data, found(data, **where)),
-        lambda **where: say(found(data, **where), **where),
-        numbers=lambda **where: flat(found(data, **where)),
+        lambda **where: draw(data, find(data, seed, **where)),
+        lambda **where: describe(find(data, seed, **where), **where),
+        numbers=lambda **where: flat(find(data, seed, **where)),
         title=title,
         alt=alt
         or (
@@ -84,67 +104,34 @@ def solver_paths(
     )
 
 
-def guess(data: dict, x: list[float], alpha: float, sigma: float) -> tuple[list, list]:
-    """Return x0_hat and eps_hat of the mixture: softmax over the blobs, drawn towards x."""
-    spread = (alpha * data["std"]) ** 2 + sigma**2
-    scores = [-sum((a - alpha * c) ** 2 for a, c in zip(x, centre, strict=True)) / (2 * spread)
-              for centre in data["centres"]]  # fmt: skip
-    weights = torch.tensor(scores, dtype=torch.float64).softmax(dim=0).tolist()
-    gain = alpha * data["std"] ** 2 / spread
-    x0 = []
-    for axis in (0, 1):
-        mean = sum(w * c[axis] for w, c in zip(weights, data["centres"], strict=True))
-        x0.append(mean + gain * (x[axis] - alpha * mean))
-    return x0, [(x[axis] - alpha * x0[axis]) / sigma for axis in (0, 1)]
+def step_noise(seed: int, x: Float[Tensor, "n 2"]) -> list:
+    """Return the noise that a sampler draws from this seed in each of its steps, for the page."""
+    generator = torch.Generator().manual_seed(seed)
+    return [rounded(noise_like(x, generator), 8) for _ in range(max(STEPS))]
 
 
-def walk(data: dict, solver: str, steps: int) -> list:
-    """Return each point's path: where it is at the start and after each step."""
-    angles = [data["first"] * (1 - i / steps) for i in range(steps + 1)]
-    return [_path(data, solver, angles, n) for n in range(len(data["starts"]))]
+def trajectories(data: dict, solver: str, steps: int, seed: int) -> Float[Tensor, "n stops 2"]:
+    """Return where each point is at the start and after each step."""
+    x_T = torch.tensor(data["starts"], dtype=torch.float64)
+    centres = torch.tensor(data["centres"], dtype=torch.float64)
+    sampler = SOLVERS[solver](
+        IdealDenoiser(centres, PATH, std=data["std"]),
+        x_T,
+        PATH,
+        torch.Generator().manual_seed(seed),
+        timesteps=torch.linspace(FIRST, 0, steps + 1, dtype=torch.float64).tolist(),
+    )
+    return torch.stack([x_T, *(step.x for step in sampler)], dim=1)
 
 
-def _path(data: dict, solver: str, angles: list[float], n: int) -> list:
-    x, before = list(data["starts"][n]), None
-    path, axes = [x], (0, 1)
-    for step, (a, b) in enumerate(zip(angles[:-1], angles[1:], strict=True)):
-        alpha, sigma, alpha_b, sigma_b = math.cos(a), math.sin(a), math.cos(b), math.sin(b)
-        last = step == len(angles) - 2
-        if last:
-            alpha_b, sigma_b = 1.0, 0.0
-        x0, eps = guess(data, x, alpha, sigma)
-        plain = [alpha_b * x0[i] + sigma_b * eps[i] for i in axes]
-        if solver == "DDPM" and not last:
-            fresh = sigma_b / sigma * math.sqrt(sigma**2 - (alpha / alpha_b * sigma_b) ** 2)
-            kept, z = math.sqrt(max(sigma_b**2 - fresh**2, 0.0)), data["noise"][step][n]
-            x = [alpha_b * x0[i] + kept * eps[i] + fresh * z[i] for i in axes]
-        elif solver == "Euler":
-            x = [x[i] + (b - a) * (alpha * eps[i] - sigma * x0[i]) for i in axes]
-        elif solver == "Heun" and not last:
-            _, end = guess(data, plain, alpha_b, sigma_b)
-            span = sigma_b / alpha_b - sigma / alpha
-            x = [alpha_b * (x[i] / alpha + span * (eps[i] + end[i]) / 2) for i in axes]
-        elif solver == "DPM-Solver++" and not last and before is not None:
-            shrunk = alpha * sigma_b / (alpha_b * sigma)
-            half = math.log(shrunk) / before[1] / 2
-            best = [(1 + half) * x0[i] - half * before[0][i] for i in axes]
-            x = [sigma_b / sigma * x[i] - alpha_b * (shrunk - 1) * best[i] for i in axes]
-        else:
-            x = plain
-        if not last:
-            before = x0, math.log(alpha * sigma_b / (alpha_b * sigma))
-        path.append(x)
-    return path
-
-
-def found(data: dict, *, solver: str, steps: int) -> dict:
+def find(data: dict, seed: int, *, solver: str, steps: int) -> dict:
     """Return the paths, the calls of the denoiser, and how far the ends are from exact ones."""
-    paths = walk(data, solver, steps)
-    gaps = [math.dist(path[-1], fine[-1]) for path, fine in zip(paths, data["fine"], strict=True)]
+    paths = trajectories(data, solver, steps, seed)
+    exact = torch.tensor([path[-1] for path in data["fine"]], dtype=torch.float64)
     return {
-        "paths": paths,
+        "paths": paths.tolist(),
         "calls": 2 * steps - 1 if solver == "Heun" else steps,
-        "gap": math.sqrt(sum(gap**2 for gap in gaps) / len(gaps)),
+        "gap": float((paths[:, -1] - exact).square().sum(dim=1).mean().sqrt()),
     }
 
 
@@ -153,7 +140,7 @@ def flat(found: dict) -> dict:
     return {**found, "paths": [v for path in found["paths"] for point in path for v in point]}
 
 
-def say(found: dict, *, solver: str, steps: int) -> str:
+def describe(found: dict, *, solver: str, steps: int) -> str:
     """Return the figure's sentence; the page's script writes the same."""
     end = (
         "It adds noise, so its ends are other samples of the same data"

@@ -1,33 +1,31 @@
-// The studio. Recorded pictures, and a model that paints the reader's own caption once it is asked to.
-const { facts, captions, films, sentences, seed, scale, model, decoder } = fig.data;
-const site = document.documentElement.dataset.content_root; // only the built website has one
-const canRun = site !== undefined;
+// The studio. Recorded pictures, and a model that draws the reader's own caption once it is asked to.
+import { paintPixels } from "./js/canvas.js";
+import { fromVelocity } from "./js/flow.js";
+import { canRun, loadModels, loadShapes } from "./js/onnx.js";
+import { linearPath } from "./js/paths.js";
+import { eulerStep, evenTimes } from "./js/samplers.js";
+
+const { facts, captions, films, sentences, seed, guidance_scale: guidanceScale, model, decoder } = fig.data;
 const [side, latentSide, channels] = [facts.side, 8, 4];
 
 let own = null; // {caption, frames, sentences, maps, step} of the reader's picture
 let note = "";
 let ticket = 0;
 
-const base = () => new URL(`${site}_static/`, location.href);
-let shapesModule = null;
-const loadShapes = () => (shapesModule ??= import(new URL("js/shapes.js", base())));
 let loading = null;
 const load = () => (loading ??= (async () => {
   const { makeReader } = await loadShapes();
-  const ort = await import(new URL("vendor/ort/ort.wasm.bundle.min.mjs", base()));
-  ort.env.wasm.numThreads = 1;
-  ort.env.wasm.wasmPaths = { wasm: new URL("vendor/ort/ort-wasm-simd-threaded.wasm", base()).href };
-  const open = (name) => ort.InferenceSession.create(new URL(`models/${name}.onnx`, base()).href, { executionProviders: ["wasm"] });
-  return { ort, network: await open(model), painter: await open(decoder), read: makeReader(facts) };
+  const { ort, sessions: [network, painter] } = await loadModels(model, decoder);
+  return { ort, network, painter, read: makeReader(facts) };
 })());
 
-const verdict = (shapes, caption, found) => {
+const describeScore = (shapes, caption, found) => {
   if (!found.length) return "the parser finds nothing.";
   const error = shapes.judge(caption, found);
   return `the parser reads ${found.map(shapes.sayThing).join(", ")}: ${error ? `wrong ${error}.` : "exactly as asked."}`;
 };
 
-// Walk from noise to a picture along the velocity, x = x - v / steps, and show each guess x - t v.
+// Sample from noise to a picture with Euler's method, and show each prediction x0_hat.
 const paintCaption = async ({ text, chosenSeed, steps, guidance }) => {
   ticket += 1;
   const mine = ticket;
@@ -55,17 +53,18 @@ const paintCaption = async ({ text, chosenSeed, steps, guidance }) => {
     let x = shapes.pageNoise(chosenSeed, channels * latentSide ** 2);
     const tokens = new ort.Tensor("int64", BigInt64Array.from(shapes.encodeCaption(facts, caption), BigInt), [1, facts.length]);
     own = { text, frames: [], sentences: [], maps: [], steps, words: shapes.sayCaption(caption).split(" ") };
+    const times = evenTimes(1, steps);
     for (let k = 0; k < steps; k += 1) {
-      const t = 1 - k / steps;
+      const [t, s] = [times[k], times[k + 1]];
       const { velocity, maps } = await network.run({
         latents: new ort.Tensor("float32", x, shape),
         time: new ort.Tensor("float32", [t], [1]),
         tokens,
         scale: new ort.Tensor("float32", [guidance], [1]),
       });
-      const guess = x.map((v, i) => v - t * velocity.data[i]);
-      x = x.map((v, i) => v - velocity.data[i] / steps);
-      const { images } = await painter.run({ latents: new ort.Tensor("float32", guess, shape) });
+      const x0_hat = fromVelocity(x, velocity.data, t);
+      x = eulerStep(x, x0_hat, linearPath.levels(t), linearPath.levels(s), "flow");
+      const { images } = await painter.run({ latents: new ort.Tensor("float32", x0_hat, shape) });
       if (mine !== ticket) return;
       own.frames.push(Float32Array.from(images.data));
       own.maps.push(Float32Array.from(maps.data));
@@ -75,9 +74,9 @@ const paintCaption = async ({ text, chosenSeed, steps, guidance }) => {
       await new Promise((next) => setTimeout(next)); // let the page paint
     }
     own.seconds = (performance.now() - start) / 1000;
-    own.sentence = verdict(shapes, caption, read(own.frames.at(-1)));
+    own.sentence = describeScore(shapes, caption, read(own.frames.at(-1)));
     note = "";
-    root.dataset.ran = JSON.stringify({ text, seed: chosenSeed, steps, scale: guidance, image: [...own.frames.at(-1)], latents: [...x], seconds: own.seconds, sentence: own.sentence });
+    root.dataset.ran = JSON.stringify({ text, seed: chosenSeed, steps, guidance_scale: guidance, image: [...own.frames.at(-1)], latents: [...x], seconds: own.seconds, sentence: own.sentence });
   } catch (error) {
     if (mine !== ticket) return;
     [loading, own, note] = [null, null, unavailable(error)];
@@ -85,7 +84,6 @@ const paintCaption = async ({ text, chosenSeed, steps, guidance }) => {
   refresh();
 };
 const unavailable = (error) => {
-  shapesModule = null;
   root.dataset.failed = String(error);
   return "The model could not be loaded here. The recorded pictures still work: move the sliders.";
 };
@@ -117,11 +115,11 @@ const picks = ["first", "second"].map((which) => [
 const relation = choose("relation", ["", ...facts.relations], "");
 const [seedLabel, seedField] = number("Seed", seed, 0, 4294967295, 1);
 const [stepsLabel, stepsField] = number("Steps", fig.data.steps, 1, 50, 1);
-const [scaleLabel, scaleField] = number("Guidance", scale, 0, 10, "any");
+const [scaleLabel, scaleField] = number("Guidance", guidanceScale, 0, 10, "any");
 const toText = () => {
-  const things = picks.map((parts) => `a ${parts.map((select) => select.value).join(" ")}`);
+  const objects = picks.map((parts) => `a ${parts.map((select) => select.value).join(" ")}`);
   picks[1].forEach((select) => { select.disabled = !relation.value; });
-  field.value = relation.value ? `${things[0]} ${relation.value} ${things[1]}` : things[0];
+  field.value = relation.value ? `${objects[0]} ${relation.value} ${objects[1]}` : objects[0];
 };
 const ask = () => paintCaption({
   text: field.value,
@@ -157,20 +155,12 @@ const pictures = films.map((address) => {
   return image;
 });
 const canvasOf = (label) => make("canvas", { width: side, height: side, role: "img", "aria-label": label });
-const put = (canvas, pixels) => {
-  const data = new ImageData(side, side);
-  for (let k = 0; k < side * side; k += 1) {
-    for (let i = 0; i < 3; i += 1) data.data[4 * k + i] = 255 * Math.min(1, Math.max(0, (pixels[k + i * side * side] + 1) / 2));
-    data.data[4 * k + 3] = 255;
-  }
-  canvas.getContext("2d").putImageData(data, 0, 0);
-};
 const cut = (canvas, image, step) => {
   const context = canvas.getContext("2d");
   if (image.complete && image.naturalWidth) context.drawImage(image, step * side, 0, side, side, 0, 0, side, side);
 };
 // Where each word was looked at: "a" and relations too. The mean over blocks, heads and steps.
-const wordMaps = ({ words, maps }) => {
+const attentionMaps = ({ words, maps }) => {
   const n = maps[0].length / facts.length;
   return words.map((word, m) => [word, Array.from({ length: n }, (_, p) => maps.reduce((sum, map) => sum + map[m * n + p], 0) / maps.length)]);
 };
@@ -184,17 +174,17 @@ fig.show((width) => {
   return ({ caption, step }) => {
     const row = captions.indexOf(caption);
     const [count, shown] = own ? [own.frames.length, own.shown] : [fig.data.steps, step];
-    if (strip.childElementCount !== count) strip.replaceChildren(...Array.from({ length: count }, (_, k) => canvasOf(`the guess after step ${k + 1}`)));
+    if (strip.childElementCount !== count) strip.replaceChildren(...Array.from({ length: count }, (_, k) => canvasOf(`the prediction after step ${k + 1}`)));
     [...strip.children].forEach((small, k) => {
       small.classList.toggle("pan-studio-now", k + 1 === shown);
-      if (own) put(small, own.frames[k]); else cut(small, pictures[row], k);
+      if (own) paintPixels(small, own.frames[k]); else cut(small, pictures[row], k);
     });
-    if (own && count) put(large, own.frames[shown - 1]);
+    if (own && count) paintPixels(large, own.frames[shown - 1]);
     else if (!own) cut(large, pictures[row], step - 1);
     const done = own && own.sentence;
-    looks.replaceChildren(...(done ? wordMaps(own).map(([word, map]) => lookAt(word, map)) : []));
-    const said = own ? `“${own.text}”, seed ${seedField.value}, after ${own.steps} steps (${fig.number(own.seconds || 0, 1)} s): ${own.sentence}` : `“${caption}”, after step ${step} of ${fig.data.steps}: ${sentences[row][step - 1]}`;
-    return { sentence: note || said, numbers: {} };
+    looks.replaceChildren(...(done ? attentionMaps(own).map(([word, map]) => lookAt(word, map)) : []));
+    const text = own ? `“${own.text}”, seed ${seedField.value}, after ${own.steps} steps (${fig.number(own.seconds || 0, 1)} s): ${own.sentence}` : `“${caption}”, after step ${step} of ${fig.data.steps}: ${sentences[row][step - 1]}`;
+    return { sentence: note || text, numbers: {} };
   };
 });
 

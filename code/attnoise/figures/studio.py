@@ -1,8 +1,8 @@
-"""The studio: type a caption, and the book's own model paints it on the page, step by step.
+"""The studio: type a caption, and the book's own model draws it on the page, step by step.
 
-`studio.js` is its twin. Recorded pictures stand there until the reader asks for one, and wherever
-the model cannot run. The page makes its noise as `page_noise` does, so the same seed gives the same
-picture in both.
+`studio.js` runs on the page. Recorded pictures stand there until the reader asks for one, and
+wherever the model cannot run. The page makes its noise as `page_noise` does, so the same seed gives
+the same picture in both.
 """
 
 import base64
@@ -40,7 +40,7 @@ FACTS = {  # what the page knows of the grammar and of the parser
     "colours": COLOURS,
     "shapes": SHAPES,
     "relations": list(RELATIONS),
-    "vocabulary": WORDS,
+    "vocab": WORDS,
     "length": LENGTH,
     "palette": PALETTE,
     "background": BACKGROUND,
@@ -88,22 +88,22 @@ def studio(
     pictures: Float[Tensor, "b steps 3 32 32"],
     *,
     seed: int,
-    scale: float | int,
+    guidance_scale: float | int,
     model: str = "text-to-image",
     decoder: str = "shapes-decoder",
-    title: str = "The studio: say what to paint",
+    title: str = "The studio: write a caption",
     alt: str | None = None,
 ) -> MovingFigure:
     """Build the figure in which a reader's caption becomes a picture.
 
     Args:
         captions: Of the recorded pictures.
-        pictures: What the model guesses after each of its steps, from noise to picture.
+        pictures: What the model predicts after each of its steps, from noise to picture.
         seed: The noise of all of them was `page_noise(seed, ...)`.
-        scale: Of their guidance.
+        guidance_scale: Of all of them.
         model: The file in the site's folder `_static/models`, without ".onnx": latents, time,
             tokens and scale in, velocity and attention to words out.
-        decoder: The file that paints latents.
+        decoder: The file that decodes latents.
         title: The visible title.
         alt: What the figure shows; a fixed text if not given.
 
@@ -119,7 +119,8 @@ def studio(
     read = [picture_parser.parse_pictures(each) for each in pictures]
     numbered = {text: i for i, text in enumerate(captions)}
     sentences = [
-        [verdict(caption, found) for found in row] for caption, row in zip(asked, read, strict=True)
+        [describe_score(caption, found) for found in row]
+        for caption, row in zip(asked, read, strict=True)
     ]
     data = {
         "facts": FACTS,
@@ -128,7 +129,7 @@ def studio(
         "sentences": sentences,
         "steps": steps,
         "seed": seed,
-        "scale": scale,
+        "guidance_scale": guidance_scale,
         "model": model,
         "decoder": decoder,
     }
@@ -138,30 +139,30 @@ def studio(
         "step": Control(label="Step", values=numbers, start=steps, idea="prediction"),
     }
 
-    def say(caption: str, step: int) -> str:
-        told = sentences[numbered[caption]][step - 1]
-        return f"“{caption}”, after step {step} of {steps}: {told}"
+    def describe(caption: str, step: int) -> str:
+        score = sentences[numbered[caption]][step - 1]
+        return f"“{caption}”, after step {step} of {steps}: {score}"
 
     return live(
         "studio",
         data,
         controls,
         lambda caption, step: draw(pictures[numbered[caption]], caption, step),
-        say,
+        describe,
         numbers=lambda caption, step: {},  # the sentence holds what the page must find
         title=title,
         alt=alt
         or (
             "A picture of 32 by 32 pixels with one or two coloured shapes, large, and beneath it "
-            "the model's guess after each of its steps, from a blur to the finished picture."
+            "the model's prediction after each of its steps, from a blur to the finished picture."
         ),
     )
 
 
-def verdict(caption: Caption, found: Sequence[Found]) -> str:
-    """Say what the parser reads in a picture, and whether it was asked for.
+def describe_score(caption: Caption, found: Sequence[Found]) -> str:
+    """Name what the parser reads in a picture, and whether it was asked for.
 
-    The page's script says the same.
+    The page's script writes the same.
     """
     if not found:
         return "the parser finds nothing."

@@ -16,20 +16,20 @@ from ..diffusion import (
     euler_sample,
     flow_loss,
     last,
-    time_grid,
+    make_timesteps,
 )
 from ..diffusion.networks import ImageConfig
 from ..errors import ConfigError, ShapeError
 from .autoencoder import Autoencoder
 
-EULER = partial(euler_sample, clock="flow")  # along the velocity, as flows are drawn
+EULER = partial(euler_sample, parametrisation="flow")  # along the velocity, as flows are drawn
 
 
 class LatentDiffusion(nn.Module):
     """Flow matching between noise and the latents of pictures; a decoder paints the result.
 
     Args:
-        network: Predicts the velocity of latents: a `DenoisingTransformer`, a `UNet`, a `DiT`, or
+        network: Predicts the velocity of latents: a `UNet`, a `DiT`, or
             anything with their config. It is what is trained.
         autoencoder: Trained and measured before; it is frozen.
 
@@ -79,7 +79,9 @@ class LatentDiffusion(nn.Module):
         """Return the flow-matching loss of pictures, in the latent; see `flow_loss`."""
         with torch.no_grad():
             latents = self.autoencoder.encode(images)
-        return flow_loss(self.network, latents, generator, label=label, times=times, shift=shift)
+        return flow_loss(
+            self.network, latents, generator, label=label, time_sampling=times, shift=shift
+        )
 
     @torch.no_grad()
     def sample(
@@ -102,8 +104,8 @@ class LatentDiffusion(nn.Module):
             timesteps: Other times instead, falling from 1 to 0.
             label: One class per picture, exactly if the network has classes.
             scale: Of guidance, which needs a network with a null class; 1 is off.
-            sampler: One of Part III. Those with a clock need "flow" or "angle": the straight path
-                ends in noise alone, where "sigma" is infinite.
+            sampler: One of Part III. Those with a parametrisation need "flow" or "trig": the
+                straight path ends in noise alone, where the time of "ve" is infinite.
 
         Raises:
             ShapeError: There is not one label per picture.
@@ -120,6 +122,6 @@ class LatentDiffusion(nn.Module):
             denoiser = GuidedDenoiser(denoiser, scale, null_label=config.classes)
         shape = (n, config.channels, config.image_size, config.image_size)
         noise = torch.randn(shape, generator=generator, device=generator.device).to(like)
-        times = time_grid(self.path, steps) if timesteps is None else timesteps
+        times = make_timesteps(self.path, steps) if timesteps is None else timesteps
         walk = sampler(denoiser, noise, self.path, generator, timesteps=times, label=label)
         return self.autoencoder.decode(last(walk))

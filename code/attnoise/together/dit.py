@@ -1,4 +1,4 @@
-"""DiT: the transformer takes the U-Net's place. Latents become patches, and blocks do the rest."""
+"""DiT, the diffusion transformer: patches of an image or a latent through the blocks of Part II."""
 
 from dataclasses import dataclass
 
@@ -6,32 +6,45 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from ..checks import check_positive, check_sizes
 from ..diffusion import time_features
-from ..diffusion.networks import check_images
+from ..diffusion.networks import check_classes, check_denoiser_input
 from ..errors import ConfigError, ShapeError, choose
 from ..transformers import Block, BlockConfig, patchify, unpatchify
 from ..transformers.block import Modulation
 
-CONDITIONING = ("adaln_zero", "in_context", "cross_attention")
-PRESETS = {  # Peebles & Xie 2022, table 1
+# Each takes the patches' tokens, those of time and label, and the text; it returns the tokens that
+# the blocks see, and what else they are given.
+CONDITIONINGS = {
+    "adaln_zero": lambda x, tokens, text: (x, {"condition": tokens.sum(dim=1), **text}),
+    "in_context": lambda x, tokens, text: (torch.cat([x, tokens], dim=1), text),
+    "cross_attention": lambda x, tokens, text: (x, {"context": tokens}),
+}
+POSITIONS = ("sincos", "learned")
+DIT_PRESETS: dict[str, dict] = {
+    # Peebles & Xie 2022, table 1
     "DiT-S": {"d": 384, "depth": 12, "heads": 6},
     "DiT-B": {"d": 768, "depth": 12, "heads": 12},
     "DiT-L": {"d": 1024, "depth": 24, "heads": 16},
     "DiT-XL": {"d": 1152, "depth": 28, "heads": 16},
-}
-POSITIVE = "image_size", "channels", "patch", "d", "depth", "heads", "context_width", "norm_eps"
-FREQUENCIES = 256  # numbers that describe a time before the network has seen it
+    # the shipped denoisers of 8 x 8 digits: positions learned, the last norm with a gain of its own
+    "digits": {
+        "channels": 1, "d": 64, "depth": 3, "heads": 4, "classes": 10, "positions": "learned",
+        "time_width": 64, "final_modulation": False, "norm_eps": 1e-5, "mlp": "gelu",
+    },
+}  # fmt: skip
+SIZES = "image_size", "channels", "patch", "d", "depth", "heads", "context_width", "time_width"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DiTConfig:
-    """Shape of a `DiT`. `DiTConfig(**PRESETS["DiT-S"], ...)` gives a published size.
+    """Shape of a `DiT`. `DiTConfig(**DIT_PRESETS["DiT-S"], ...)` gives a published size.
 
     Args:
         image_size: Side of the latent or image.
         channels: Its channels.
         patch: Side of the square that becomes one token.
-        d: Model width, a multiple of 4.
+        d: Model width, a multiple of 4 with positions "sincos".
         depth: Number of blocks.
         heads: Attention heads; must divide d.
         classes: Number of labels; 0 for a model without labels.
@@ -41,6 +54,11 @@ class DiTConfig:
         context_width: Width of the vectors of a text that every block looks up by
             cross-attention; None for a model without text.
         variance: Answer twice as many channels, the second half for the variance of a step.
+        positions: "sincos", fixed, as published; or "learned", as ViT has them.
+        time_width: Numbers that describe a time before the network has seen it; even. 256 as
+            published.
+        final_modulation: Scale and shift the last norm by the condition, as published; else it has
+            a gain of its own. "adaln_zero" alone can.
         norm_eps, mlp: As in `BlockConfig`; the defaults are the published ones.
 
     Raises:
@@ -58,28 +76,29 @@ class DiTConfig:
     conditioning: str = "adaln_zero"
     context_width: int | None = None
     variance: bool = False
+    positions: str = "sincos"
+    time_width: int = 256
+    final_modulation: bool = True
     norm_eps: float = 1e-6
     mlp: str = "gelu_tanh"
 
     def __post_init__(self) -> None:
-        choose("conditioning", self.conditioning, dict.fromkeys(CONDITIONING))
-        for name in POSITIVE:
-            if (value := getattr(self, name)) is not None and not value > 0:
-                raise ConfigError(f"{name} must be above 0, but it is {value}.")
+        choose("conditioning", self.conditioning, CONDITIONINGS)
+        choose("positions", self.positions, dict.fromkeys(POSITIONS))
+        check_sizes(**{name: getattr(self, name) for name in SIZES})
+        check_positive(norm_eps=self.norm_eps)
+        check_classes(self.classes, self.null_class)
         if self.image_size % self.patch:
             raise ConfigError(
                 f"image_size must be a multiple of patch, but they are {self.image_size} and "
                 f"{self.patch}; patches tile the image."
             )
-        if self.d % self.heads or self.d % 4:
+        step = 4 if self.positions == "sincos" else 1
+        if self.d % self.heads or self.d % step or self.time_width % 2:
             raise ConfigError(
-                f"d must be a multiple of heads and of 4, for two axes of sines and cosines, but "
-                f"d = {self.d}, heads = {self.heads}."
-            )
-        if self.classes < self.null_class:
-            raise ConfigError(
-                "null_class must be False if there are no classes, and classes at least 0, but "
-                f"they are {self.null_class} and {self.classes}."
+                f"d must be a multiple of heads and of {step}, with a pair of sine and cosine for "
+                f"each of two axes, and time_width even, but d = {self.d}, heads = {self.heads}, "
+                f"time_width = {self.time_width}."
             )
         if self.conditioning == "cross_attention" and self.context_width is not None:
             raise ConfigError(
@@ -117,7 +136,7 @@ def grid_positions(side: int, d: int) -> Float[Tensor, "n d"]:
 
 
 class DiT(nn.Module):
-    """Denoise latents with the blocks of Part II, told the time, a label and a text.
+    """Diffusion transformer (DiT): predict from a noisy image or latent, its time, label and text.
 
     Args:
         config: Its shape.
@@ -134,19 +153,22 @@ class DiT(nn.Module):
         d, pixels = config.d, config.channels * config.patch**2
         self.read = nn.Linear(pixels, d)
         side = config.image_size // config.patch
-        self.register_buffer("positions", grid_positions(side, d), persistent=False)
-        self.time = nn.Sequential(nn.Linear(FREQUENCIES, d), nn.SiLU(), nn.Linear(d, d))
+        if config.positions == "learned":
+            self.positions = nn.Parameter(0.02 * torch.randn(side**2, d))
+        else:
+            self.register_buffer("positions", grid_positions(side, d), persistent=False)
+        self.time = nn.Sequential(nn.Linear(config.time_width, d), nn.SiLU(), nn.Linear(d, d))
         rows = config.classes + config.null_class
         self.labels = nn.Embedding(rows, d) if config.classes else None
         self.blocks = nn.ModuleList(Block(config.block()) for _ in range(config.depth))
-        modulated = config.conditioning == "adaln_zero"
+        modulated = config.final_modulation and config.conditioning == "adaln_zero"
         self.norm = nn.LayerNorm(d, eps=config.norm_eps, elementwise_affine=not modulated)
         self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(d, 2 * d)) if modulated else None
         self.write = nn.Linear(d, (1 + config.variance) * pixels)
         self._initialise()
 
     def _initialise(self) -> None:
-        """Start as published: blocks pass on what they get (but for a text), the answer is zero.
+        """Start as published: blocks are the identity (but for a text), the prediction is zero.
 
         Uniform as by Xavier elsewhere, so that signals keep their size in both directions; small
         numbers where time and label come in.
@@ -166,55 +188,60 @@ class DiT(nn.Module):
     def forward(
         self,
         x_t: Float[Tensor, "b c i j"],
-        t: Float[Tensor, " b"],
+        time: Float[Tensor, " b"],
         label: Int[Tensor, " b"] | None = None,
         *,
         context: Float[Tensor, "b m e"] | None = None,
         context_mask: Bool[Tensor, "..."] | None = None,
     ) -> Float[Tensor, "b out i j"]:
-        """Answer for noisy latents.
+        """Return the prediction for noisy images or latents.
 
         Args:
-            x_t: Noisy latents.
-            t: Their times as fractions of T, in [0, 1].
+            x_t: Noisy images or latents.
+            time: t / T, in [0, 1].
             label: Their classes, exactly if the config has classes.
             context: The vectors of a text, exactly if the config has a context_width.
             context_mask: Boolean, True = may be looked at; broadcasts to "b h n m".
 
         Raises:
-            ShapeError: A shape is off, or a label or a text is missing or not asked for.
+            ShapeError: A shape or dtype is off, or a label or text is missing or not asked for.
+            ConfigError: A time lies outside [0, 1] (looked at on the CPU alone).
+            DataError: A label is out of range (looked at on the CPU alone).
         """
-        config = self.config
-        self._check(x_t, t, label, context, context_mask)
+        config, text = self.config, {"context": context, "context_mask": context_mask}
+        check_denoiser_input(config, x_t, time, label)
+        self._check_text(context, context_mask)
         x = self.read(patchify(x_t, config.patch)) + self.positions  # b n d
-        named = [] if self.labels is None else [self.labels(label)]  # b d
-        tokens = torch.stack([self.time(time_features(t, FREQUENCIES)), *named], dim=1)  # b 1-2 d
-        inputs = {"context": context, "context_mask": context_mask}
-        if config.conditioning == "adaln_zero":
-            inputs["condition"] = tokens.sum(dim=1)
-        elif config.conditioning == "cross_attention":
-            inputs = {"context": tokens}
-        else:
-            x = torch.cat([x, tokens], dim=1)
+        tokens = self.embed_condition(time, label)  # b 1-2 d
+        x, inputs = CONDITIONINGS[config.conditioning](x, tokens, text)
         for block in self.blocks:
             x = block(x, **inputs)
-        x = self.norm(x[:, : len(self.positions)])
-        if self.modulation is not None:
-            shift, scale = self.modulation(inputs["condition"])[:, None].chunk(2, dim=-1)
-            x = (1 + scale) * x + shift
+        x = self.final_norm(x[:, : len(self.positions)], tokens.sum(dim=1))
         return unpatchify(self.write(x), config.patch, (1 + config.variance) * config.channels)
 
-    def _check(self, x_t, t, label, context, context_mask) -> None:
-        check_images(self.config, x_t, label)
-        if t.shape != x_t.shape[:1] or (label is not None and label.shape != t.shape):
-            raise ShapeError(
-                f"t and label must have shape ({len(x_t)},), one number for each of x_t, but t has "
-                f"{tuple(t.shape)} and label {None if label is None else tuple(label.shape)}."
-            )
-        width, silent = self.config.context_width, context is None
-        if silent != (width is None) or (silent and context_mask is not None):
+    def embed_condition(
+        self, time: Float[Tensor, " b"], label: Int[Tensor, " b"] | None
+    ) -> Float[Tensor, "b tokens d"]:
+        """Embed the time and, if there is one, the label: one vector each."""
+        features = time_features(time, self.config.time_width).to(self.read.weight.dtype)
+        named = [] if self.labels is None else [self.labels(label)]
+        return torch.stack([self.time(features), *named], dim=1)
+
+    def final_norm(
+        self, x: Float[Tensor, "b n d"], condition: Float[Tensor, "b d"]
+    ) -> Float[Tensor, "b n d"]:
+        """Normalise, scaled and shifted by the condition if the config says so."""
+        x = self.norm(x)
+        if self.modulation is None:
+            return x
+        shift, scale = self.modulation(condition)[:, None].chunk(2, dim=-1)  # b 1 d
+        return (1 + scale) * x + shift
+
+    def _check_text(self, context: Tensor | None, context_mask: Tensor | None) -> None:
+        width, missing = self.config.context_width, context is None
+        if missing != (width is None) or (missing and context_mask is not None):
             raise ShapeError(
                 f"context: the model was built with context_width = {width}, but "
-                f"{'no text' if silent else 'a text'} was given; pass one, with a mask or without, "
-                "exactly if it has a width."
+                f"{'no text' if missing else 'a text'} was given; pass one exactly if "
+                "it has a width."
             )

@@ -19,8 +19,8 @@ from ..diffusion import (
     flow_loss,
     heun_sample,
     last,
+    make_timesteps,
     shift_times,
-    time_grid,
 )
 from ..errors import ConfigError, choose
 from ..latent import Autoencoder
@@ -29,8 +29,8 @@ from .text_encoder import PADDING, TextEncoder
 
 PATH = LinearPath()
 SAMPLERS: dict[str, Callable] = {
-    "euler": partial(euler_sample, clock="flow"),
-    "heun": partial(heun_sample, clock="flow"),
+    "euler": partial(euler_sample, parametrisation="flow"),
+    "heun": partial(heun_sample, parametrisation="flow"),
     "dpm_solver": dpm_solver_sample,
 }
 
@@ -185,7 +185,9 @@ def sample(
     denoiser, label = captioned(model, tokens, scale)
     side, channels = model.config.latent_size, model.config.latent_channels
     noise = torch.randn(len(tokens), channels, side, side, generator=generator)
-    times = shift_times(torch.tensor(time_grid(PATH, steps), dtype=torch.float64), shift).tolist()
+    times = shift_times(
+        torch.tensor(make_timesteps(PATH, steps), dtype=torch.float64), shift
+    ).tolist()
     latents = last(draw(denoiser, noise, PATH, timesteps=times, label=label))
     with torch.no_grad():
         return autoencoder.decode(latents)

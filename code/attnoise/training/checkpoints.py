@@ -19,11 +19,6 @@ FOLDER = Path(__file__).parents[1] / "checkpoints"
 
 # How a card's model is rebuilt: module, class, class of its config.
 MODELS: dict[str, tuple[str, str, str]] = {
-    "DenoisingTransformer": (
-        "attnoise.diffusion.networks",
-        "DenoisingTransformer",
-        "DenoisingTransformerConfig",
-    ),
     "EncoderDecoder": ("attnoise.transformers", "EncoderDecoder", "EncoderDecoderConfig"),
     "GPT": ("attnoise.transformers", "GPT", "GPTConfig"),
     "BERT": ("attnoise.transformers", "BERT", "BERTConfig"),
@@ -82,7 +77,7 @@ def load_checkpoint(name: str | Path) -> tuple[nn.Module, dict[str, Any]]:
 
     >>> model, card = load_checkpoint("digits-ddpm")
     >>> card["model"]
-    'DenoisingTransformer'
+    'DiT'
     """
     path = Path(name) if len(Path(name).parts) > 1 else FOLDER / name
     try:

@@ -1,92 +1,80 @@
 """The training loop of the book: a generator that yields a small record after each step."""
 
-import copy
-import io
 import math
 import os
-import pickle
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..errors import CheckpointError, ConfigError, DataError, ShapeError
-from .files import write_atomically
+from ..errors import ConfigError, DataError, ShapeError
+from . import distributed
+from .ema import EMA
 from .optimizers import make_optimizers
+from .resume import load_state, save_state
+
+Loss = Callable[[nn.Module, torch.Generator], Float[Tensor, ""]]
 
 
-class Record(NamedTuple):
-    """One training step: its number from 1, the loss, the learning rate, the gradient's norm."""
+@dataclass(frozen=True)
+class Record:
+    """One training step: its number from 1, the loss, the learning rate, the gradient's norm.
 
-    step: int
-    loss: float
-    lr: float
-    grad_norm: float
-
-
-class EMA:
-    """A second copy of a model whose weights are a moving average of the first one's.
-
-    average <- decay_n average + (1 - decay_n) weights, decay_n = min(decay, (1 + n) / (10 + n))
-
-    The decay starts low, so that the average soon forgets the untrained weights. Buffers are
-    copied, not averaged.
-
-    Args:
-        model: The model that is trained; `EMA.model` is the averaged copy.
-        decay: How much of the average each step keeps, in [0, 1).
-
-    Raises:
-        ConfigError: decay lies outside [0, 1).
-
-    Source: Polyak & Juditsky 1992; the warm-up of the decay is TensorFlow's
-        ExponentialMovingAverage with num_updates.
+    The two numbers that a device has computed stay there until they are asked for, because to
+    read one back makes a GPU wait: `loss` and `grad_norm` are Python numbers, read on demand.
     """
 
-    def __init__(self, model: nn.Module, decay: float = 0.999) -> None:
-        if not 0 <= decay < 1:
-            raise ConfigError(f"decay must lie in [0, 1), but it is {decay}; 0.999 is usual.")
-        self.decay, self.updates = decay, 0
-        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+    step: int
+    lr: float
+    loss_on_device: Float[Tensor, ""]
+    grad_norm_on_device: Float[Tensor, ""]
 
-    @torch.no_grad()
-    def update(self, model: nn.Module) -> None:
-        """Move the average towards the model's weights, once."""
-        self.updates += 1
-        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        for mean, now in zip(self.model.parameters(), model.parameters(), strict=True):
-            mean.lerp_(now, 1 - decay)
-        for copied, buffer in zip(self.model.buffers(), model.buffers(), strict=True):
-            copied.copy_(buffer)
+    @property
+    def loss(self) -> float:
+        """The loss of the step's batch, in the unit of the loss."""
+        return self.loss_on_device.item()
+
+    @property
+    def grad_norm(self) -> float:
+        """The Euclidean length of the whole gradient, before it was cut."""
+        return self.grad_norm_on_device.item()
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: int) -> float:
-    """Rise in a straight line for `warmup` steps, then fall along a cosine to a tenth of the peak.
+    """Linear warm-up, then cosine decay to a tenth of the peak, where it stays.
 
     Args:
         step: The step about to be taken, from 1.
         steps: How many there will be.
         peak: The highest rate.
         warmup: Steps until the peak is reached.
+
+    Differs: torch's LambdaLR and SequentialLR keep a count that a checkpoint must carry; the rate
+        here is a function of the step alone.
     """
     if step <= warmup:
         return peak * step / warmup
-    done = (step - warmup) / max(1, steps - warmup)
+    done = min(1.0, (step - warmup) / max(1, steps - warmup))
     return peak * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
 def draw_batch(
     tensors: tuple[Tensor, ...], size: int, generator: torch.Generator
 ) -> tuple[Tensor, ...]:
-    """Pick `size` rows at random, the same ones from each tensor, with replacement.
+    """Draw a random batch: `size` rows with replacement, the same ones from each tensor.
+
+    Args:
+        tensors: All with as many rows.
+        size: Rows of the batch.
+        generator: Draws the rows, on its own device; one on the CPU picks the same rows anywhere.
 
     Raises:
         ShapeError: The tensors have different numbers of rows, or none.
+        ConfigError: size is below 1.
     """
     lengths = {len(tensor) for tensor in tensors}
     if len(lengths) != 1 or lengths == {0}:
@@ -94,13 +82,15 @@ def draw_batch(
             f"tensors must all have the same number of rows, at least one, but they have "
             f"{[len(tensor) for tensor in tensors]}."
         )
-    rows = torch.randint(lengths.pop(), (size,), generator=generator)
-    return tuple(tensor[rows] for tensor in tensors)
+    if size < 1:
+        raise ConfigError(f"size must be at least 1, but it is {size}.")
+    rows = torch.randint(lengths.pop(), (size,), generator=generator, device=generator.device)
+    return tuple(tensor[rows.to(tensor.device)] for tensor in tensors)
 
 
 def train(
     model: nn.Module,
-    loss: Callable[[nn.Module, torch.Generator], Float[Tensor, ""]],
+    loss: Loss,
     steps: int,
     generator: torch.Generator,
     *,
@@ -110,22 +100,37 @@ def train(
     clip: float = 1.0,
     ema: EMA | None = None,
     optimizer: str = "adamw",
+    accumulate: int = 1,
+    bf16: bool = False,
+    compile: bool = False,
+    shard: bool = False,
+    check_every: int | None = None,
     save_to: str | os.PathLike | None = None,
     save_every: int = 500,
 ) -> Iterator[Record]:
     """Train a model, one step each time the next record is asked for.
+
+    Under `torchrun` it trains on all processes together: see `attnoise.training.distributed`.
 
     Args:
         model: Changed in place; left in training mode.
         loss: Called as loss(model, generator); draws its own batch and returns a scalar.
         steps: How many steps there are in all.
         generator: The one source of randomness, handed to the loss; dropout draws from it too.
+            Keep it on the CPU: then the same numbers are drawn for every device.
         lr: Peak learning rate; see `learning_rate` for its course.
         weight_decay: On matrices alone.
         warmup: Steps until the peak.
         clip: Gradients longer than this are cut to it.
         ema: An average to update after each step.
         optimizer: "adamw", or "muon" for the matrices of the blocks.
+        accumulate: Batches whose gradients are averaged in one step. With more than one, each has
+            a generator of its own, so that several processes can share them out.
+        bf16: Run the loss under bfloat16 autocast.
+        compile: Compile the model with torch.compile.
+        shard: Split weights, gradients and optimiser over the processes (FSDP2).
+        check_every: Steps between looks at loss and gradient; without it every step on a CPU and
+            every 50th elsewhere, where a look makes the device wait. Saves look, too.
         save_to: A file that holds everything needed to go on: if it exists, training resumes
             from it and ends with the same weights as if it had never stopped.
         save_every: Steps between saves; a kill loses no more than these.
@@ -134,63 +139,79 @@ def train(
         A `Record` after each step that was taken here.
 
     Raises:
-        ConfigError: steps, lr, warmup or clip make no sense.
-        DataError: The loss or its gradient is NaN or infinite; the weights are those before.
+        ConfigError: An option makes no sense.
+        DataError: The loss or its gradient is NaN or infinite; checked at every step, the weights
+            are those before it.
         CheckpointError: The saved file is damaged or cannot be written.
     """
-    if steps < 1 or lr <= 0 or clip <= 0 or warmup < 0 or save_every < 1:
-        raise ConfigError(
-            "train needs steps, lr, clip and save_every above 0 and warmup of at least 0, but got "
-            f"steps = {steps}, lr = {lr}, clip = {clip}, save_every = {save_every}, "
-            f"warmup = {warmup}."
-        )
-    optimizers = make_optimizers(model, lr, weight_decay, optimizer)
+    at_least = {"steps": (steps, 1), "warmup": (warmup, 0), "save_every": (save_every, 1),
+                "accumulate": (accumulate, 1), "check_every": (check_every, 1)}  # fmt: skip
+    for name, (value, least) in at_least.items():
+        if value is not None and not value >= least:
+            raise ConfigError(f"{name} must be at least {least}, but {name} = {value}.")
+    for name, number in {"lr": lr, "clip": clip}.items():
+        if not 0 < number < math.inf:
+            raise ConfigError(f"{name} must be above 0 and finite, but {name} = {number}.")
+    device = next(model.parameters()).device
+    check_every = check_every or (1 if device.type == "cpu" else 50)
+    step = distributed.prepare(model, loss, ema, accumulate, bf16, compile, shard)
+    optimizers = make_optimizers(model, lr, weight_decay, optimizer, whole=not shard)
     state = {"model": model, "optimizers": optimizers, "generator": generator, "ema": ema}
     first = 1 if save_to is None else load_state(save_to, state) + 1
-    return _steps(model, loss, range(first, steps + 1), steps, state, lr, warmup, clip, save_to,
-                  save_every)  # fmt: skip
+    rates = [learning_rate(n, steps, lr, warmup) for n in range(first, steps + 1)]
+    return _steps(step, state, first, rates, clip, check_every, save_to, save_every)
 
 
-def _steps(model, loss, remaining, steps, state, lr, warmup, clip, save_to, save_every):
-    model.train()
-    drops = any(isinstance(m, nn.Dropout) and m.p > 0 for m in model.modules())
-    for step in watched(remaining):
-        rate = learning_rate(step, steps, lr, warmup)
+def _steps(
+    step: distributed.Step,
+    state: dict[str, Any],
+    first: int,
+    rates: list[float],
+    clip: float,
+    check_every: int,
+    save_to: str | os.PathLike | None,
+    save_every: int,
+) -> Iterator[Record]:
+    model, last = state["model"].train(), first + len(rates) - 1
+    for number in progress_bar(range(first, last + 1)):
+        rate = rates[number - first]
         for group in (g for optimizer in state["optimizers"] for g in optimizer.param_groups):
             group["lr"] = rate
-        with seeded_dropout(state["generator"]) if drops else nullcontext():
-            value = loss(model, state["generator"])
-        if not bool(torch.isfinite(value)):
-            raise DataError(
-                f"the loss is {value.item()} at step {step}; the weights are those before it. "
-                "Usual causes: NaN in the data, a learning rate that is too high, a log of zero."
-            )
+        saves = save_to is not None and (number % save_every == 0 or number == last)
+        looks = saves or number % check_every == 0
         model.zero_grad()
-        value.backward()
-        norm = nn.utils.clip_grad_norm_(model.parameters(), clip)
-        if not bool(torch.isfinite(norm)):
-            raise DataError(
-                f"the gradient's norm is {norm.item()} at step {step}; the weights are those "
-                "before it. Usual causes: the root or the logarithm of zero in the loss."
-            )
+        value = step.backward(state["generator"])
+        norm = distributed.whole(nn.utils.clip_grad_norm_(model.parameters(), clip))
+        if looks:
+            check_finite(value, norm, number)
         for optimizer in state["optimizers"]:
             optimizer.step()
         if state["ema"] is not None:
             state["ema"].update(model)
-        if save_to is not None and (step % save_every == 0 or step == steps):
-            save_state(save_to, step, state)
-        yield Record(step, value.item(), rate, norm.item())
+        if saves:
+            save_state(save_to, number, state)
+        yield Record(number, rate, value, norm)
 
 
-@contextmanager
-def seeded_dropout(generator: torch.Generator) -> Iterator[None]:
-    """Let torch's global randomness, from which dropout draws, follow a generator for a while."""
-    with torch.random.fork_rng():
-        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
-        yield
+def check_finite(loss: Float[Tensor, ""], norm: Float[Tensor, ""], step: int) -> None:
+    """Stop a run whose loss or gradient is NaN or infinite, before they reach the weights.
+
+    Raises:
+        DataError: One of them is not finite.
+    """
+    if not bool(torch.isfinite(loss)):
+        raise DataError(
+            f"the loss is {loss.item()} at step {step}; the weights are those before it. "
+            "Usual causes: NaN in the data, a learning rate that is too high, a log of zero."
+        )
+    if not bool(torch.isfinite(norm)):
+        raise DataError(
+            f"the gradient's norm is {norm.item()} at step {step}; the weights are those "
+            "before it. Usual causes: the root or the logarithm of zero in the loss."
+        )
 
 
-def watched(steps: range) -> Any:
+def progress_bar(steps: range) -> Any:
     """Show a progress bar, but only to a person: in Jupyter, on Colab, on a terminal.
 
     A Jupyter server names its sessions in JPY_SESSION_NAME; tools that run notebooks do not, so
@@ -202,47 +223,3 @@ def watched(steps: range) -> Any:
     from tqdm.auto import tqdm
 
     return tqdm(steps, leave=False)
-
-
-def save_state(path: str | os.PathLike, step: int, state: dict[str, Any]) -> None:
-    """Save everything that training needs to go on, whole or not at all."""
-    ema = state["ema"]
-    content = {
-        "step": step,
-        "model": state["model"].state_dict(),
-        "optimizers": [optimizer.state_dict() for optimizer in state["optimizers"]],
-        "generator": state["generator"].get_state(),
-        "ema": None if ema is None else {"model": ema.model.state_dict(), "updates": ema.updates},
-    }
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    write_atomically({path: buffer.getvalue()})
-
-
-def load_state(path: str | os.PathLike, state: dict[str, Any]) -> int:
-    """Put a saved state back and return its step; 0 if nothing was saved yet.
-
-    Raises:
-        CheckpointError: The file is damaged or belongs to another model.
-    """
-    if not Path(path).exists():
-        return 0
-    ema = state["ema"]
-    try:
-        content = torch.load(path, weights_only=True)
-        if (content["ema"] is None) != (ema is None):
-            raise ValueError("one of the runs keeps a moving average, the other does not")
-        state["model"].load_state_dict(content["model"])
-        for optimizer, saved in zip(state["optimizers"], content["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        state["generator"].set_state(content["generator"])
-        if ema is not None:
-            ema.model.load_state_dict(content["ema"]["model"])
-            ema.updates = content["ema"]["updates"]
-    except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError, OSError) as error:
-        reason = (str(error) or "it is empty").splitlines()[0]
-        raise CheckpointError(
-            f"{path} cannot be resumed from: {reason}; "
-            "delete the file to start from the first step."
-        ) from error
-    return content["step"]

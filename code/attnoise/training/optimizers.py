@@ -1,5 +1,8 @@
 """The two optimisers of the book: AdamW with decay on matrices alone, and Muon for hidden ones."""
 
+import math
+from collections import defaultdict
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -33,12 +36,45 @@ def orthogonalise(matrix: Float[Tensor, "rows cols"], steps: int = 5) -> Float[T
     return x.T if tall else x
 
 
+def orthogonalise_stack(
+    matrices: Float[Tensor, "m rows cols"], steps: int = 5
+) -> Float[Tensor, "m rows cols"]:
+    """Orthogonalise many matrices of one shape at once: the fast twin of `orthogonalise`.
+
+    X_k = Q_k X_0, Q <- P Q, A <- P A P, P = a + b A + c A A
+
+    The polynomials of one small matrix, A = X_0 X_0^T, all commute, so the iteration runs on it
+    alone, and the wide matrix is multiplied once, at the end.
+
+    Args:
+        matrices: A stack; each is treated by itself.
+        steps: Iterations.
+
+    Source: the same polynomials as `orthogonalise`, multiplied out.
+    """
+    a, b, c = NEWTON_SCHULZ
+    x = matrices.mT if matrices.shape[1] > matrices.shape[2] else matrices
+    gram = x @ x.mT  # m r r
+    size = gram.diagonal(dim1=1, dim2=2).sum(dim=1).sqrt()[:, None, None] + 1e-7  # Frobenius
+    gram, product = gram / size**2, None
+    for step in range(steps):
+        factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        factor.diagonal(dim1=1, dim2=2).add_(a)
+        product = factor if product is None else factor @ product
+        if step < steps - 1:
+            gram = factor @ gram @ factor
+    x = (product / size) @ x
+    return x.mT if matrices.shape[1] > matrices.shape[2] else x
+
+
 class Muon(torch.optim.Optimizer):
     """Momentum whose every step is an orthogonal matrix, for the hidden matrices of a network.
 
-    B <- mu B + G; O = orthogonalise(G + mu B); W <- W - lr (0.2 sqrt(max(rows, cols)) O + decay W)
+    B <- mu B + (1 - mu) G; O = orthogonalise((1 - mu) G + mu B)
+    W <- W - lr (0.2 sqrt(max(rows, cols)) O + decay W)
 
     The factor gives the step the size of one of AdamW's, so that both share a learning rate.
+    Matrices of one shape are orthogonalised together.
 
     Args:
         params: Matrices; everything else belongs to AdamW.
@@ -68,21 +104,37 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure=None):
         """Take one step."""
         for group in self.param_groups:
-            lr, mu = group["lr"], group["momentum"]
+            shapes = defaultdict(list)
             for weight in group["params"]:
-                if weight.grad is None:
-                    continue
-                state = self.state[weight]
-                if not state:
-                    state["momentum"] = torch.zeros_like(weight)
-                state["momentum"].mul_(mu).add_(weight.grad)
-                update = orthogonalise(weight.grad + mu * state["momentum"])
-                weight.mul_(1 - lr * group["weight_decay"])
-                weight.sub_(update, alpha=lr * 0.2 * max(weight.shape) ** 0.5)
+                if weight.grad is not None:
+                    shapes[weight.shape, weight.device, weight.dtype].append(weight)
+            for weights in shapes.values():
+                self._step_together(weights, **{k: v for k, v in group.items() if k != "params"})
+
+    def _step_together(
+        self, weights: list[Tensor], lr: float, momentum: float, weight_decay: float, **_
+    ) -> None:
+        gradients = [weight.grad for weight in weights]
+        for weight in weights:
+            if not self.state[weight]:
+                self.state[weight]["momentum"] = torch.zeros_like(weight)
+        buffers = [self.state[weight]["momentum"] for weight in weights]
+        torch._foreach_lerp_(buffers, gradients, 1 - momentum)
+        ahead = torch._foreach_lerp(gradients, buffers, momentum)
+        updates = orthogonalise_stack(torch.stack(ahead)).unbind()
+        if weight_decay:
+            torch._foreach_mul_(weights, 1 - lr * weight_decay)
+        scale = 0.2 * max(weights[0].shape) ** 0.5
+        torch._foreach_add_(weights, updates, alpha=-lr * scale)
 
 
 def make_optimizers(
-    model: nn.Module, lr: float, weight_decay: float = 0.0, name: str = "adamw"
+    model: nn.Module,
+    lr: float,
+    weight_decay: float = 0.0,
+    name: str = "adamw",
+    *,
+    whole: bool = True,
 ) -> list[torch.optim.Optimizer]:
     """Make the optimisers of a model; each step steps them all.
 
@@ -92,13 +144,18 @@ def make_optimizers(
         weight_decay: On matrices alone; biases, gains and norms stay as they are.
         name: "adamw" for all, or "muon": the matrices inside `blocks` go to Muon, the rest
             (embeddings, head, vectors) to AdamW.
+        whole: False where parameters are sharded over processes.
 
     Raises:
-        ConfigError: The name is unknown, or the model has no blocks to give to Muon.
+        ConfigError: The name is unknown, a number out of range, or the model has no blocks to
+            give to Muon, or no whole ones.
 
     Source: Loshchilov & Hutter 2019, arXiv:1711.05101; the two groups: karpathy/nanoGPT, model.py.
     """
     choose("optimizer", name, {"adamw": 1, "muon": 2})
+    for argument, value in {"lr": lr, "weight_decay": weight_decay}.items():
+        if not 0 <= value < math.inf:
+            raise ConfigError(f"{argument} must be finite and at least 0, but it is {value}.")
     named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
     hidden = [p for n, p in named if name == "muon" and p.ndim == 2 and "blocks" in n]
     if name == "muon" and not hidden:
@@ -106,11 +163,16 @@ def make_optimizers(
             "optimizer 'muon' needs a model whose hidden matrices lie in `blocks`, but "
             f"{type(model).__name__} has none there; use 'adamw'."
         )
+    if name == "muon" and not whole:
+        raise ConfigError(
+            "optimizer 'muon' needs whole matrices, but shard = True splits them; use 'adamw', or "
+            "let every process hold all weights (shard = False)."
+        )
     taken = {id(p) for p in hidden}
     rest = [p for _, p in named if id(p) not in taken]
     groups = [
         {"params": [p for p in rest if p.ndim >= 2], "weight_decay": weight_decay},
         {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
     ]
-    adamw = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.99))
+    adamw = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.99), fused=True)
     return [adamw, Muon(hidden, lr=lr, weight_decay=weight_decay)] if hidden else [adamw]

@@ -1,33 +1,21 @@
 """Part II of the book: the block that every transformer here is made of, and four machines."""
 
-from .bert import BERT, BERTConfig, Masked, SequenceClassifier, mask_tokens, masked_loss
+from .bert import BERT, BERTConfig, MaskedTokens, SequenceClassifier, mask_tokens, masked_loss
 from .block import Block, BlockConfig
-from .encoder_decoder import (
-    EncoderDecoder,
-    EncoderDecoderConfig,
-    beam_search,
-    greedy_decode,
-    teacher_forcing_loss,
-)
+from .decoding import beam_search, greedy_decode
+from .encoder_decoder import EncoderDecoder, EncoderDecoderConfig, teacher_forcing_loss
 from .generation import complete, generate, reshape_distribution
-from .gpt import GPT, PRESETS, GPTConfig, mean_loss, modern_block, next_token_loss
+from .gpt import GPT, GPT_PRESETS, GPTConfig, mean_loss, modern_block, next_token_loss
 from .gpt2_weights import gpt_from_gpt2
 from .initialisation import initialise
+from .masked_autoencoder import MaskedAutoencoder
 from .tokenizers import BytePairTokenizer, CharacterTokenizer, SymbolTokenizer
-from .vit import (
-    MaskedAutoencoder,
-    ViT,
-    ViTConfig,
-    attention_rollout,
-    patchify,
-    roll_out,
-    unpatchify,
-)
+from .vit import ViT, ViTConfig, attention_rollout, patchify, roll_out, unpatchify
 
 __all__ = [
     "BERT",
     "GPT",
-    "PRESETS",
+    "GPT_PRESETS",
     "BERTConfig",
     "Block",
     "BlockConfig",
@@ -36,7 +24,7 @@ __all__ = [
     "EncoderDecoder",
     "EncoderDecoderConfig",
     "GPTConfig",
-    "Masked",
+    "MaskedTokens",
     "MaskedAutoencoder",
     "SequenceClassifier",
     "SymbolTokenizer",

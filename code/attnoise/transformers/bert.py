@@ -1,7 +1,7 @@
 """BERT: blocks that look both ways, trained to fill in what was hidden."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..attention import LearnedPositions
+from ..checks import check_sizes, check_tokens, values_may_be_read
 from ..errors import ConfigError, ShapeError
 from .block import Block, BlockConfig
 from .initialisation import initialise
@@ -20,7 +21,7 @@ class BERTConfig:
 
     Args:
         vocab: Number of tokens, special ones included.
-        context: Longest sequence.
+        max_length: Longest sequence.
         depth: Number of blocks.
         block: What they look like; not causal. Post-norm in the paper, pre-norm by default here.
         segments: How many kinds of text a sequence may be made of (2 in the paper); 0 for no
@@ -29,11 +30,12 @@ class BERTConfig:
         pad: Token that fills up short sequences.
 
     Raises:
-        ConfigError: The block is causal, or mask and pad are not two tokens of the vocabulary.
+        ConfigError: A number is out of range, the block is causal, or mask and pad are not two
+            tokens of the vocabulary.
     """
 
     vocab: int
-    context: int = 128
+    max_length: int = 128
     depth: int = 4
     block: BlockConfig = field(default_factory=lambda: BlockConfig(d=128, heads=4))
     segments: int = 0
@@ -41,11 +43,13 @@ class BERTConfig:
     pad: int = 0
 
     def __post_init__(self) -> None:
+        check_sizes(vocab=self.vocab, max_length=self.max_length, depth=self.depth)
+        if self.segments < 0:
+            raise ConfigError(f"segments must be at least 0, but it is {self.segments}.")
         if self.block.causal:
             raise ConfigError("block.causal must be False: BERT fills a gap from both sides.")
-        if self.mask == self.pad or not 0 <= min(self.mask, self.pad) <= max(
-            self.mask, self.pad
-        ) < max(self.vocab, 1):
+        low, high = sorted((self.mask, self.pad))
+        if not 0 <= low < high < self.vocab:
             raise ConfigError(
                 f"mask and pad must be two tokens below vocab = {self.vocab}, but they are "
                 f"{self.mask} and {self.pad}."
@@ -53,7 +57,7 @@ class BERTConfig:
 
 
 class BERT(nn.Module):
-    """Encode each token with everything around it, and guess the hidden ones.
+    """Encode each token with everything around it, and predict the hidden ones.
 
     Args:
         config: Its shape.
@@ -68,7 +72,7 @@ class BERT(nn.Module):
         self.config = config
         block, d = config.block, config.block.d
         self.tokens = nn.Embedding(config.vocab, d)
-        self.positions = LearnedPositions(config.context, d) if block.positions is None else None
+        self.positions = LearnedPositions(config.max_length, d) if block.positions is None else None
         self.segments = nn.Embedding(config.segments, d) if config.segments else None
         # A pre-norm stack normalises at its end, a post-norm stack at its beginning.
         self.input_norm = block.make_norm() if block.post_norm else nn.Identity()
@@ -90,17 +94,22 @@ class BERT(nn.Module):
             segments: Which kind of text each token belongs to; all 0 if not given.
 
         Raises:
-            ShapeError: The sequence is empty or longer than context.
+            ShapeError: The sequence is empty or longer than max_length, or the model has no
+                segments.
+            DataError: A token or segment is out of range; looked at on the CPU alone.
         """
         n = tokens.shape[1]
-        if not 1 <= n <= self.config.context:
+        check_tokens("tokens", tokens, self.config.vocab)
+        if not 1 <= n <= self.config.max_length:
             raise ShapeError(
-                f"tokens must be 1 to {self.config.context} per sequence, but are {n}; split the "
-                "text, or build the model with a larger context."
+                f"tokens must be 1 to {self.config.max_length} per sequence, but are {n}; split "
+                "the text, or build the model with a larger max_length."
             )
         x = self.tokens(tokens)  # b n d
         if self.positions is not None:
             x = x + self.positions(torch.arange(n, device=tokens.device))
+        if segments is not None:
+            check_tokens("segments", segments, self.config.segments)
         if self.segments is not None:
             x = x + self.segments(torch.zeros_like(tokens) if segments is None else segments)
         x = self.dropout(self.input_norm(x))
@@ -116,13 +125,15 @@ class BERT(nn.Module):
         return self.head(self.transform(self.encode(tokens, segments)))
 
     def padding_mask(self, tokens: Int[Tensor, "b n"]) -> Bool[Tensor, "b 1 1 n"] | None:
-        """Hide the padding; None if there is none, which is faster."""
+        """Hide the padding; None, which is faster, where it is seen for free that there is none."""
         real = tokens != self.config.pad
-        return None if bool(real.all()) else real[:, None, None, :]
+        if values_may_be_read(real) and bool(real.all()):
+            return None
+        return real[:, None, None, :]
 
 
-class Masked(NamedTuple):
-    """Tokens with some hidden, and where: True = must be guessed."""
+class MaskedTokens(NamedTuple):
+    """Tokens with some hidden, and where: True = must be predicted."""
 
     tokens: Int[Tensor, "b n"]
     chosen: Bool[Tensor, "b n"]
@@ -133,10 +144,10 @@ def mask_tokens(
     config: BERTConfig,
     generator: torch.Generator,
     *,
-    share: float = 0.15,
+    mask_ratio: float = 0.15,
     special: int = 2,
-) -> Masked:
-    """Choose a share of the tokens to be guessed, and hide most of them.
+) -> MaskedTokens:
+    """Choose tokens that must be predicted, and hide most of them: BERT's 80/10/10 rule.
 
     Of the chosen, 80 % become `mask`, 10 % a random token, 10 % stay: since the model cannot know
     which tokens it will be asked about, it has to know them all.
@@ -144,33 +155,45 @@ def mask_tokens(
     Args:
         tokens: Padded at the end; padding is never chosen.
         config: Says what `mask` and `pad` are.
-        generator: The source of randomness.
-        share: Of the tokens that are chosen, in (0, 1].
+        generator: The source of randomness, on the tokens' device or on the CPU.
+        mask_ratio: Of the tokens that are chosen, in (0, 1].
         special: Tokens below this number are never put in another's place.
 
     Raises:
-        ConfigError: share lies outside (0, 1].
+        ConfigError: mask_ratio lies outside (0, 1], or special outside [0, vocab).
 
     Source: Devlin et al. 2018, section 3.1, arXiv:1810.04805.
     """
-    if not 0 < share <= 1:
-        raise ConfigError(f"share must lie in (0, 1], but it is {share}; 0.15 is usual.")
+    if not 0 < mask_ratio <= 1:
+        raise ConfigError(f"mask_ratio must lie in (0, 1], but it is {mask_ratio}; 0.15 is usual.")
+    if not 0 <= special < config.vocab:
+        raise ConfigError(
+            f"special must lie between 0 and {config.vocab - 1}, but it is {special}; it counts "
+            "the special tokens, which come first."
+        )
+    at: dict[str, Any] = {"generator": generator, "device": generator.device}
     device = tokens.device
-
-    def uniform():
-        return torch.rand(tokens.shape, generator=generator, device=device)
-
-    chosen = (uniform() < share) & (tokens != config.pad)
-    fate = uniform()
-    others = torch.randint(special, config.vocab, tokens.shape, generator=generator, device=device)
-    hidden = torch.where(chosen & (fate < 0.8), config.mask, tokens)
-    return Masked(torch.where(chosen & (fate >= 0.9), others, hidden), chosen)
+    chosen = (torch.rand(tokens.shape, **at).to(device) < mask_ratio) & (tokens != config.pad)
+    draw = torch.rand(tokens.shape, **at).to(device)  # decides what becomes of the chosen
+    others = torch.randint(special, config.vocab, tokens.shape, **at).to(tokens)
+    hidden = torch.where(chosen & (draw < 0.8), config.mask, tokens)
+    return MaskedTokens(torch.where(chosen & (draw >= 0.9), others, hidden), chosen)
 
 
-def masked_loss(model: BERT, tokens: Int[Tensor, "b n"], masked: Masked) -> Float[Tensor, ""]:
-    """Return the mean cross-entropy, in nats, of the chosen tokens alone."""
-    x = model.encode(masked.tokens)[masked.chosen]  # the head runs where it is asked: k d
-    return F.cross_entropy(model.head(model.transform(x)), tokens[masked.chosen])
+def masked_loss(model: BERT, tokens: Int[Tensor, "b n"], masked: MaskedTokens) -> Float[Tensor, ""]:
+    """Return the mean cross-entropy, in nats, of the chosen tokens alone; 0 if there are none.
+
+    Args:
+        model: The model.
+        tokens: What is to be predicted.
+        masked: What the model sees, from `mask_tokens`.
+    """
+    x, chosen = model.encode(masked.tokens), masked.chosen  # b n d, b n
+    if values_may_be_read(chosen):  # the head runs where it is asked; how often, a GPU cannot say
+        x, tokens, chosen = x[chosen], tokens[chosen], chosen[chosen]
+    logits = model.head(model.transform(x))
+    losses = F.cross_entropy(logits.flatten(0, -2), tokens.flatten(), reduction="none")
+    return (losses * chosen.flatten()).sum() / chosen.sum().clamp(min=1)
 
 
 class SequenceClassifier(nn.Module):
@@ -181,12 +204,18 @@ class SequenceClassifier(nn.Module):
         classes: Number of classes.
         dropout: On the pooled vector, while training.
 
+    Raises:
+        ConfigError: classes < 1, or dropout outside [0, 1).
+
     Source: Devlin et al. 2018, section 4.1: tanh of a linear layer on the first token, then a
         linear layer.
     """
 
     def __init__(self, bert: BERT, classes: int, *, dropout: float = 0.1) -> None:
         super().__init__()
+        check_sizes(classes=classes)
+        if not 0 <= dropout < 1:
+            raise ConfigError(f"dropout must lie in [0, 1), but it is {dropout}.")
         d = bert.config.block.d
         self.bert = bert
         self.pool = nn.Sequential(nn.Linear(d, d), nn.Tanh())

@@ -9,8 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..attention import Alibi, KeyValueCache, MultiHeadAttention, Rotary
+from ..checks import check_positive, check_sizes
 from ..errors import ConfigError, ShapeError, choose
+from .modulation import Modulation, modulate
 
+Stream = Float[Tensor, "b n d"]
+Sublayer = Callable[[Stream], Stream]
 NORMS: dict[str, type[nn.Module]] = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
 
 
@@ -21,21 +25,22 @@ class BlockConfig:
     Args:
         d: Model width.
         heads: Number of attention heads; must divide d.
-        kv_heads: Number of key/value heads; `heads` if not given.
+        kv_heads: Number of key/value heads, in cross-attention too; `heads` if not given.
         mlp: The network on each token: "gelu", "gelu_tanh" (its approximation, which GPT-2
             has) or "swiglu".
         hidden: Its inner width; 4 d if not given, for "swiglu" 8 d / 3, so that three matrices
             hold as many numbers as two.
         norm: "layer" or "rms".
         norm_eps: Added to the variance under the root.
-        post_norm: Normalise after each sum, as Vaswani et al. did, instead of before each half.
+        post_norm: Normalise after each sum, as in Vaswani et al., not before each sublayer.
         bias: Whether linear layers and layer norms add a bias.
-        dropout: Share of each half's output that is dropped while training.
+        dropout: Rate of each sublayer's output while training; from torch's global generator.
         causal: Whether self-attention is forbidden later positions.
         window: How many positions self-attention sees at most; None for all. Needs causal.
         positions: "rotary", "alibi" or None, where the model adds positions to its tokens.
         rotary_base: Sets the slowest rotation.
-        qk_norm: Whether queries and keys are normalised per head.
+        qk_norm: Whether self-attention's queries and keys are normalised per head.
+        cross_qk_norm: The same in cross-attention.
         context_width: Width of what cross-attention looks up; None for no cross-attention.
         condition_width: Width of the condition; None for none.
 
@@ -58,6 +63,7 @@ class BlockConfig:
     positions: str | None = None
     rotary_base: float = 10_000.0
     qk_norm: bool = False
+    cross_qk_norm: bool = False
     context_width: int | None = None
     condition_width: int | None = None
 
@@ -66,8 +72,21 @@ class BlockConfig:
         choose("norm", self.norm, NORMS)
         if self.positions is not None:
             choose("positions", self.positions, {"rotary": Rotary, "alibi": Alibi})
-        if self.hidden is not None and self.hidden < 1:
-            raise ConfigError(f"hidden must be at least 1, but it is {self.hidden}; 4 d is usual.")
+        check_sizes(d=self.d, heads=self.heads, kv_heads=self.kv_heads, hidden=self.hidden)
+        check_sizes(context_width=self.context_width, condition_width=self.condition_width)
+        check_positive(norm_eps=self.norm_eps, rotary_base=self.rotary_base)
+        if self.d % self.heads or self.heads % (self.kv_heads or self.heads):
+            raise ConfigError(
+                f"d must be a multiple of heads, and heads of kv_heads, but d = {self.d}, "
+                f"heads = {self.heads} and kv_heads = {self.kv_heads}."
+            )
+        if self.positions == "rotary" and (self.d // self.heads) % 2:
+            raise ConfigError(
+                f"d / heads must be even for rotary positions, which turn pairs, but it is "
+                f"{self.d // self.heads}."
+            )
+        if self.cross_qk_norm and self.context_width is None:
+            raise ConfigError("cross_qk_norm needs cross-attention: set a context_width, too.")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"dropout must lie in [0, 1), but it is {self.dropout}.")
         if self.window is not None and (self.window < 1 or not self.causal):
@@ -78,7 +97,7 @@ class BlockConfig:
         if self.post_norm and self.condition_width is not None:
             raise ConfigError(
                 "post_norm and condition_width exclude each other: a condition scales and shifts "
-                "the normalised input of each half, which only a pre-norm block has."
+                "the normalised input of each sublayer, which only a pre-norm block has."
             )
 
     def make_positions(self) -> Rotary | Alibi | None:
@@ -123,29 +142,6 @@ MLPS: dict[str, Callable[[int, int, bool], nn.Module]] = {
 }
 
 
-class Modulation(nn.Module):
-    """Turn a condition into shift, scale and gate for the two halves of a block (adaLN-Zero).
-
-    Six vectors = Linear(SiLU(condition)); the Linear starts at zero, so that at the start every
-    shift, scale and gate is zero and the block hands its input on unchanged.
-
-    Source: Peebles & Xie 2022, section 3.2, arXiv:2212.09748.
-    """
-
-    def __init__(self, condition_width: int, d: int) -> None:
-        super().__init__()
-        self.activation = nn.SiLU()
-        self.to_vectors = nn.Linear(condition_width, 6 * d)
-        nn.init.zeros_(self.to_vectors.weight)
-        nn.init.zeros_(self.to_vectors.bias)
-
-    def forward(
-        self, condition: Float[Tensor, "b c"]
-    ) -> tuple[tuple[Float[Tensor, "b 1 d"], ...], tuple[Float[Tensor, "b 1 d"], ...]]:
-        vectors = self.to_vectors(self.activation(condition))[:, None, :].chunk(6, dim=-1)
-        return vectors[:3], vectors[3:]
-
-
 class Block(nn.Module):
     """Attention, then a small network on each token, each added to the residual stream.
 
@@ -157,11 +153,8 @@ class Block(nn.Module):
     Args:
         config: Its shape.
 
-    Raises:
-        ConfigError: The heads do not divide.
-
-    Source: Vaswani et al. 2017, section 3, arXiv:1706.03762; norm before each half: Xiong et al.
-        2020, arXiv:2002.04745; condition: Peebles & Xie 2022, arXiv:2212.09748.
+    Source: Vaswani et al. 2017, section 3, arXiv:1706.03762; norm before each sublayer: Xiong et
+        al. 2020, arXiv:2002.04745; condition: Peebles & Xie 2022, arXiv:2212.09748.
     """
 
     def __init__(self, config: BlockConfig) -> None:
@@ -173,10 +166,11 @@ class Block(nn.Module):
             d, heads, kv_heads=config.kv_heads, bias=bias, positions=config.make_positions(),
             qk_norm=config.qk_norm,
         )  # fmt: skip
-        self.cross_norm = None if width is None else config.make_norm()
-        self.cross_attention = (
-            None if width is None else MultiHeadAttention(d, heads, context_width=width, bias=bias)
-        )
+        self.cross_norm = nn.Identity() if width is None else config.make_norm()
+        self.cross_attention = None if width is None else MultiHeadAttention(
+            d, heads, kv_heads=config.kv_heads, bias=bias, context_width=width,
+            qk_norm=config.cross_qk_norm,
+        )  # fmt: skip
         self.mlp_norm = config.make_norm()
         ratio = 8 / 3 if config.mlp == "swiglu" else 4
         self.mlp = MLPS[config.mlp](d, config.hidden or round(ratio * d), bias)
@@ -193,6 +187,7 @@ class Block(nn.Module):
         context: Float[Tensor, "b m e"] | None = None,
         context_mask: Bool[Tensor, "..."] | None = None,
         cache: KeyValueCache | None = None,
+        context_cache: KeyValueCache | None = None,
     ) -> Float[Tensor, "b n d"]:
         """Run the block.
 
@@ -203,6 +198,7 @@ class Block(nn.Module):
             context: What cross-attention looks up, exactly if the config has a context_width.
             context_mask: Boolean, True = may attend; broadcasts to "b h n m".
             cache: The keys and values of the tokens before x, in generation.
+            context_cache: Those of the context, computed at the first of many calls.
 
         Raises:
             ShapeError: A condition or context is missing, or not asked for, or anything has a
@@ -210,29 +206,45 @@ class Block(nn.Module):
         """
         self._check("condition", condition, self.modulation)
         self._check("context", context, self.cross_attention)
-        own = {"causal": self.config.causal, "window": self.config.window, "cache": cache}
-        attend = partial(self.attention, mask=mask, **own)
-        first, last = (None, None) if self.modulation is None else self.modulation(condition)
-        x = self._add(x, attend, self.attention_norm, first)
+        causal, window = self.config.causal, self.config.window
+        attend = partial(self.attention, mask=mask, causal=causal, window=window, cache=cache)
+        look_up = None
         if self.cross_attention is not None:
-            look_up = partial(self.cross_attention, context=context, mask=context_mask)
-            x = self._add(x, look_up, self.cross_norm)
-        return self._add(x, self.mlp, self.mlp_norm, last)
-
-    def _add(self, x, half, norm, modulation=None):
-        """Add one half's answer to the residual stream."""
+            look_up = partial(
+                self.cross_attention, context=context, mask=context_mask, cache=context_cache
+            )
         if self.config.post_norm:
-            return norm(x + self.dropout(half(x)))
-        if modulation is None:
-            return x + self.dropout(half(norm(x)))
-        shift, scale, gate = modulation
-        return x + gate * self.dropout(half((1 + scale) * norm(x) + shift))
+            return self._forward_post_norm(x, attend, look_up)
+        if self.modulation is not None:
+            return self._forward_modulated(x, self.modulation(condition), attend, look_up)
+        x = x + self.dropout(attend(self.attention_norm(x)))
+        if look_up is not None:
+            x = x + self.dropout(look_up(self.cross_norm(x)))
+        return x + self.dropout(self.mlp(self.mlp_norm(x)))
+
+    def _forward_modulated(
+        self, x: Stream, vectors: tuple[Tensor, ...], attend: Sublayer, look_up: Sublayer | None
+    ) -> Stream:
+        """Run the block with adaLN-Zero, as DiT writes it."""
+        shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = vectors
+        x = x + gate * self.dropout(attend(modulate(self.attention_norm(x), shift, scale)))
+        if look_up is not None:
+            x = x + self.dropout(look_up(self.cross_norm(x)))
+        changed = modulate(self.mlp_norm(x), mlp_shift, mlp_scale)
+        return x + mlp_gate * self.dropout(self.mlp(changed))
+
+    def _forward_post_norm(self, x: Stream, attend: Sublayer, look_up: Sublayer | None) -> Stream:
+        """Run the block as in 2017: normalise the sum."""
+        x = self.attention_norm(x + self.dropout(attend(x)))
+        if look_up is not None:
+            x = self.cross_norm(x + self.dropout(look_up(x)))
+        return self.mlp_norm(x + self.dropout(self.mlp(x)))
 
     @staticmethod
-    def _check(name: str, given: Tensor | None, door: nn.Module | None) -> None:
-        if (given is None) != (door is None):
+    def _check(name: str, given: Tensor | None, used_by: nn.Module | None) -> None:
+        if (given is None) != (used_by is None):
             raise ShapeError(
-                f"{name}: the block was built to take {'none' if door is None else 'one'}, but it "
-                f"got {'none' if given is None else tuple(given.shape)}; "
-                f"set {name}_width in the BlockConfig to open or close that door."
+                f"{name}: the block was built to take {'none' if used_by is None else 'one'}, but "
+                f"it got {'none' if given is None else tuple(given.shape)}; "
+                f"set {name}_width in the BlockConfig to give it that input."
             )

@@ -1,13 +1,15 @@
 """The encoder-decoder: one stack of blocks reads a sequence, another writes a new one from it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..attention import padding_mask, sinusoidal_positions
+from ..attention import KeyValueCache, sinusoidal_positions
+from ..checks import check_sizes, check_tokens
 from ..errors import ConfigError, ShapeError
 from .block import Block, BlockConfig
 from .initialisation import initialise
@@ -44,8 +46,11 @@ class EncoderDecoderConfig:
     end: int = 2
 
     def __post_init__(self) -> None:
+        check_sizes(encoder_depth=self.encoder_depth, decoder_depth=self.decoder_depth)
+        check_sizes(max_length=self.max_length)
         special = {self.pad, self.begin, self.end}
-        if len(special) < 3 or max(special) >= min(self.source_vocab, self.target_vocab):
+        least = min(self.source_vocab, self.target_vocab)
+        if len(special) < 3 or not 0 <= min(special) <= max(special) < least:
             raise ConfigError(
                 f"pad, begin and end must be three tokens of both vocabularies, but they are "
                 f"{self.pad}, {self.begin} and {self.end}."
@@ -55,6 +60,13 @@ class EncoderDecoderConfig:
                 "block must be neither causal nor have a context_width: it is the encoder's, and "
                 "the decoder's is made from it."
             )
+
+
+class DecoderCache(NamedTuple):
+    """What a block of the decoder remembers: of the target so far, and of the source."""
+
+    own: KeyValueCache
+    read: KeyValueCache
 
 
 class EncoderDecoder(nn.Module):
@@ -87,152 +99,114 @@ class EncoderDecoder(nn.Module):
         self.register_buffer("table", table, persistent=False)
         initialise(self, std=d**-0.5)
 
-    def encode(self, source: Int[Tensor, "b m"]) -> Float[Tensor, "b m d"]:
+    def encode(self, source_tokens: Int[Tensor, "b m"]) -> Float[Tensor, "b m d"]:
         """Read the source, padding masked."""
-        x = self._embed("source", source, self.source)
-        mask = self.source_mask(source)
+        x = self._embed("source_tokens", source_tokens, self.source)
+        mask = self.source_mask(source_tokens)
         for block in self.encoder_blocks:
             x = block(x, mask)
         return self.encoder_norm(x)
 
     def decode(
         self,
-        target: Int[Tensor, "b n"],
-        memory: Float[Tensor, "b m d"],
+        target_tokens: Int[Tensor, "b n"],
+        context: Float[Tensor, "b m d"],
         source_mask: Bool[Tensor, "b 1 1 m"],
+        *,
+        caches: Sequence[DecoderCache] | None = None,
     ) -> Float[Tensor, "b n vocab"]:
         """Return the logits of what follows each token of the target.
 
         Padding needs no mask here: it stands at the end, where no causal position looks.
+
+        Args:
+            target_tokens: Tokens that begin with `begin`; with caches, those that follow.
+            context: What `encode` returned.
+            source_mask: What `source_mask` returned.
+            caches: From `make_caches`; the tokens continue what they hold, and are added.
         """
-        x = self._embed("target", target, self.target)
-        for block in self.decoder_blocks:
-            x = block(x, context=memory, context_mask=source_mask)
+        start = caches[0].own.length if caches else 0
+        x = self._embed("target_tokens", target_tokens, self.target, start)
+        for i, block in enumerate(self.decoder_blocks):
+            own, read = caches[i] if caches else (None, None)
+            x = block(x, context=context, context_mask=source_mask, cache=own, context_cache=read)
         return self.head(self.decoder_norm(x))
 
     def forward(
-        self, source: Int[Tensor, "b m"], target: Int[Tensor, "b n"]
+        self, source_tokens: Int[Tensor, "b m"], target_tokens: Int[Tensor, "b n"]
     ) -> Float[Tensor, "b n vocab"]:
         """Read the source and predict the target, all positions at once (teacher forcing).
 
         Args:
-            source: Tokens, padded at the end.
-            target: Tokens that begin with `begin`, padded at the end.
+            source_tokens: Padded at the end.
+            target_tokens: Tokens that begin with `begin`, padded at the end.
 
         Raises:
             ShapeError: A sequence is longer than max_length, or empty.
+            DataError: A token is outside its vocabulary; looked at on the CPU alone.
         """
-        return self.decode(target, self.encode(source), self.source_mask(source))
+        context = self.encode(source_tokens)
+        return self.decode(target_tokens, context, self.source_mask(source_tokens))
 
-    def source_mask(self, source: Int[Tensor, "b m"]) -> Bool[Tensor, "b 1 1 m"]:
+    def source_mask(self, source_tokens: Int[Tensor, "b m"]) -> Bool[Tensor, "b 1 1 m"]:
         """Hide the source's padding."""
-        return padding_mask((source != self.config.pad).sum(dim=1), source.shape[1])
+        return (source_tokens != self.config.pad)[:, None, None, :]
 
-    def _embed(self, name: str, tokens: Tensor, embedding: nn.Embedding) -> Tensor:
-        n = tokens.shape[1]
-        if not 1 <= n <= self.config.max_length:
+    def make_caches(self, batch: int, m: int) -> list[DecoderCache]:
+        """Make empty caches, one pair per block of the decoder, for sources of m tokens."""
+        block, like = self.config.block, self.head.weight.detach()
+        shape = {"kv_heads": block.kv_heads or block.heads, "k": block.d // block.heads}
+        return [
+            DecoderCache(
+                KeyValueCache(batch, max_length=self.config.max_length, **shape, like=like),
+                KeyValueCache(batch, max_length=m, **shape, like=like),
+            )
+            for _ in self.decoder_blocks
+        ]
+
+    def _embed(
+        self, name: str, tokens: Int[Tensor, "b n"], embedding: nn.Embedding, start: int = 0
+    ) -> Float[Tensor, "b n d"]:
+        n, end = tokens.shape[1], start + tokens.shape[1]
+        check_tokens(name, tokens, embedding.num_embeddings)
+        if n < 1 or end > self.config.max_length:
             raise ShapeError(
-                f"{name} must have 1 to {self.config.max_length} tokens, but has {n}; shorten "
+                f"{name} must have 1 to {self.config.max_length} tokens, but has {end}; shorten "
                 "it, or build the model with a larger max_length."
             )
         size = self.config.block.d**0.5  # embeddings are drawn with std 1 / sqrt(d)
-        return self.dropout(size * embedding(tokens) + self.table[:n])
+        return self.dropout(size * embedding(tokens) + self.table[start:end])
 
 
 def teacher_forcing_loss(
     model: EncoderDecoder,
-    source: Int[Tensor, "b m"],
-    target: Int[Tensor, "b n"],
+    source_tokens: Int[Tensor, "b m"],
+    target_tokens: Int[Tensor, "b n"],
     *,
     label_smoothing: float = 0.0,
 ) -> Float[Tensor, ""]:
     """Return the mean cross-entropy, in nats, of each target token given the true ones before it.
 
     Args:
-        model: Predicts target[:, 1:] from target[:, :-1].
-        source: Tokens, padded at the end.
-        target: begin, tokens, end, padding.
-        label_smoothing: Share of the probability that is spread over all tokens.
+        model: Predicts target_tokens[:, 1:] from target_tokens[:, :-1].
+        source_tokens: Padded at the end.
+        target_tokens: begin, tokens, end, padding. A batch of padding alone has a loss of 0.
+        label_smoothing: How much of the probability is spread over all tokens, in [0, 1).
+
+    Raises:
+        ConfigError: label_smoothing lies outside [0, 1).
 
     Source: Williams & Zipser 1989; label smoothing: Szegedy et al. 2015, arXiv:1512.00567.
     """
-    logits = model(source, target[:, :-1])  # b n-1 vocab
-    return F.cross_entropy(
+    if not 0 <= label_smoothing < 1:
+        raise ConfigError(f"label_smoothing must lie in [0, 1), but it is {label_smoothing}.")
+    logits = model(source_tokens, target_tokens[:, :-1])  # b n-1 vocab
+    wanted = target_tokens[:, 1:]
+    total = F.cross_entropy(
         logits.flatten(0, 1),
-        target[:, 1:].flatten(),
+        wanted.flatten(),
         ignore_index=model.config.pad,
         label_smoothing=label_smoothing,
+        reduction="sum",
     )
-
-
-@torch.no_grad()
-def greedy_decode(model: EncoderDecoder, source: Int[Tensor, "b m"]) -> Int[Tensor, "b n"]:
-    """Write the likeliest token, again and again, until each sequence has ended.
-
-    Returns:
-        Tokens without `begin`; `end`, then padding, follow the last one of each sequence.
-    """
-    config = model.config
-    memory, mask = model.encode(source), model.source_mask(source)
-    target = torch.full_like(source[:, :1], config.begin)
-    ended = torch.zeros_like(source[:, 0], dtype=torch.bool)
-    while target.shape[1] < config.max_length and not ended.all():
-        following = model.decode(target, memory, mask)[:, -1].argmax(dim=-1)
-        following = following.masked_fill(ended, config.pad)
-        target = torch.cat([target, following[:, None]], dim=1)
-        ended = ended | (following == config.end)
-    return target[:, 1:]
-
-
-@torch.no_grad()
-def beam_search(
-    model: EncoderDecoder,
-    source: Int[Tensor, "b m"],
-    *,
-    beams: int = 4,
-    length_penalty: float = 0.6,
-) -> tuple[Int[Tensor, "b n"], Float[Tensor, " b"]]:
-    """Follow the likeliest beginnings instead of one, and return the best whole sequence.
-
-    score(y) = log P(y | x) / ((5 + |y|) / 6)^length_penalty
-
-    Args:
-        model: The model.
-        source: Tokens, padded at the end.
-        beams: How many beginnings are kept for each source.
-        length_penalty: 0 prefers short sequences, 1 nearly averages over the tokens.
-
-    Returns:
-        Tokens without `begin`, as from `greedy_decode`, and their scores.
-
-    Raises:
-        ConfigError: beams < 1 or more than there are tokens.
-
-    Source: the penalty: Wu et al. 2016, equation 14, arXiv:1609.08144.
-    """
-    config, b = model.config, len(source)
-    if not 1 <= beams <= config.target_vocab:
-        raise ConfigError(
-            f"beams must lie between 1 and the {config.target_vocab} tokens, but it is {beams}."
-        )
-    memory = model.encode(source).repeat_interleave(beams, dim=0)
-    mask = model.source_mask(source).repeat_interleave(beams, dim=0)
-    target = torch.full((b * beams, 1), config.begin, device=source.device)
-    scores = torch.full((b, beams), float("-inf"), device=source.device)
-    scores[:, 0] = 0.0  # at first all beams are alike: only one may go on
-    ended = torch.zeros(b * beams, dtype=torch.bool, device=source.device)
-    stay = torch.full((config.target_vocab,), float("-inf"), device=source.device)
-    stay[config.pad] = 0.0  # what has ended goes on with padding, at no cost
-    rows = torch.arange(b, device=source.device)[:, None] * beams
-    while target.shape[1] < config.max_length and not ended.all():
-        steps = model.decode(target, memory, mask)[:, -1].log_softmax(dim=-1)  # b*beams vocab
-        steps = torch.where(ended[:, None], stay, steps).view(b, beams, -1)
-        scores, best = (scores[:, :, None] + steps).flatten(1).topk(beams)  # b beams
-        parent = (rows + best // config.target_vocab).flatten()
-        token = (best % config.target_vocab).flatten()
-        target = torch.cat([target[parent], token[:, None]], dim=1)
-        ended = ended[parent] | (token == config.end)
-    lengths = (target[:, 1:] != config.pad).sum(dim=1).view(b, beams)
-    scores = scores / ((5 + lengths) / 6) ** length_penalty
-    score, winner = scores.max(dim=1)
-    return target.view(b, beams, -1)[torch.arange(b), winner, 1:], score
+    return total / (wanted != model.config.pad).sum().clamp(min=1)

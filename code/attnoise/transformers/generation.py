@@ -1,12 +1,14 @@
-"""Write with a GPT: one token at a time, with the knobs that shape each draw."""
+"""Write with a GPT: one token at a time, with the sampling parameters that shape each draw."""
 
 import math
 from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..checks import check_sizes
 from ..errors import ConfigError, DataError
 from .gpt import GPT
 
@@ -25,16 +27,17 @@ def reshape_distribution(
 
     Args:
         logits: Of the next token.
-        temperature: Below 1 sharpens, above 1 flattens; above 0.
-        top_k: Keep the k likeliest tokens; 1 is greedy.
+        temperature: Below 1 sharpens, above 1 flattens; 0 is greedy decoding: all probability
+            goes to the likeliest token, the first of them if there are several.
+        top_k: Keep the k likeliest tokens; 1 is greedy, too.
         top_p: Keep the smallest set of likeliest tokens whose probabilities reach top_p.
         min_p: Keep tokens at least min_p times as likely as the likeliest.
 
     Returns:
-        Probabilities that sum to 1.
+        Probabilities that sum to 1, in float32 at least.
 
     Raises:
-        ConfigError: temperature <= 0, top_k outside [1, vocab], top_p or min_p outside (0, 1].
+        ConfigError: temperature < 0, top_k outside [1, vocab], top_p or min_p outside (0, 1].
 
     Source: top_k: Fan et al. 2018, arXiv:1805.04833; top_p: Holtzman et al. 2019,
         arXiv:1904.09751; min_p: Nguyen et al. 2024, arXiv:2407.01082.
@@ -42,10 +45,10 @@ def reshape_distribution(
     >>> reshape_distribution(torch.tensor([2.0, 1.0, 0.0]), top_k=1).tolist()
     [1.0, 0.0, 0.0]
     """
-    if not (temperature > 0 and math.isfinite(temperature)):
+    if not (temperature >= 0 and math.isfinite(temperature)):
         raise ConfigError(
-            f"temperature must be above 0 and finite, but it is {temperature}; for the likeliest "
-            "token every time, set top_k = 1."
+            f"temperature must be at least 0 and finite, but it is {temperature}; 0 takes the "
+            "likeliest token every time."
         )
     if top_k is not None and not 1 <= top_k <= logits.shape[-1]:
         raise ConfigError(
@@ -55,7 +58,12 @@ def reshape_distribution(
     for name, value in (("top_p", top_p), ("min_p", min_p)):
         if value is not None and not 0 < value <= 1:
             raise ConfigError(f"{name} must lie in (0, 1], but it is {value}.")
-    p = (logits / temperature).softmax(dim=-1)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    if temperature == 0:  # the limit: no division, and nothing left for the others to cut
+        greedy = logits.argmax(dim=-1, keepdim=True)
+        return torch.zeros_like(logits).scatter(-1, greedy, 1.0)
+    # Subtracted first: a small temperature would divide large logits to infinity.
+    p = ((logits - logits.amax(dim=-1, keepdim=True)) / temperature).softmax(dim=-1)
     if top_k is not None:
         p = _keep_first(p, torch.arange(p.shape[-1], device=p.device) < top_k)
     if top_p is not None:
@@ -79,76 +87,95 @@ def generate(
     prompts: Sequence[Sequence[int]],
     generator: torch.Generator,
     *,
-    tokens: int,
+    max_new_tokens: int,
     stop: Collection[int] = (),
     use_cache: bool = True,
-    **knobs,
+    **sampling,
 ) -> Iterator[Int[Tensor, " b"]]:
     """Continue several prompts at once and yield the next token of each, step by step.
 
-    When the context is full, its older half is forgotten and generation goes on from the newer.
+    When max_length is reached, the older half is forgotten and generation goes on from the newer.
+    Without stop tokens nothing is read back from the device; with them, whether all have stopped
+    is read at each step.
 
     Args:
         model: In evaluation mode.
         prompts: Tokens of each prompt, at least one, of any lengths.
-        generator: The source of randomness.
-        tokens: How many steps at most.
+        generator: The source of randomness, on the model's device or on the CPU; a generator on
+            the CPU draws the same text on every device.
+        max_new_tokens: How many steps at most.
         stop: Tokens that end a text; after one, that sequence yields it again and again.
         use_cache: Compute each token once, or everything anew at each step: the same result.
-        knobs: temperature, top_k, top_p, min_p; see `reshape_distribution`.
+        sampling: temperature, top_k, top_p, min_p; see `reshape_distribution`.
 
     Yields:
         The next token of every sequence. Ends early when all have stopped.
 
     Raises:
-        ConfigError: A knob is out of range, or tokens < 1.
-        DataError: A prompt is empty, longer than the context, or holds an unknown token.
+        ConfigError: A sampling parameter is out of range, or max_new_tokens < 1.
+        DataError: A prompt is empty, longer than max_length, or holds an unknown token.
     """
-    _check(model, prompts, tokens)
-    reshape_distribution(torch.zeros(model.config.vocab), **knobs)  # a bad knob fails here
-    return _generate(model, prompts, generator, tokens, frozenset(stop), use_cache, knobs)
+    _check(model, prompts, max_new_tokens)
+    reshape_distribution(torch.zeros(model.config.vocab), **sampling)  # a bad value fails here
+    return _generate(model, prompts, generator, max_new_tokens, sorted(stop), use_cache, sampling)
 
 
-def _generate(model, prompts, generator, steps, stop, use_cache, knobs):
-    device = model.tokens.weight.device
-    longest, context = max(map(len, prompts)), model.config.context
-    padding = torch.tensor([longest - len(p) for p in prompts], device=device)
-    rows = [[0] * (longest - len(p)) + list(p) for p in prompts]
+def _generate(
+    model: GPT,
+    prompts: Sequence[Sequence[int]],
+    generator: torch.Generator,
+    steps: int,
+    stop: list[int],
+    use_cache: bool,
+    sampling: dict[str, Any],
+) -> Iterator[Int[Tensor, " b"]]:
+    device, max_length = model.tokens.weight.device, model.config.max_length
+    longest = max(map(len, prompts))
+    padding = [longest - len(p) for p in prompts]  # numbers of Python: no device is asked
+    rows = [[0] * pad + list(p) for pad, p in zip(padding, prompts, strict=True)]
     text = torch.tensor(rows, device=device)  # b n, filled up at the left
     ended = torch.zeros(len(text), dtype=torch.bool, device=device)
+    stops = torch.tensor(stop, dtype=text.dtype, device=device)
     caches = model.make_caches(len(text)) if use_cache else None
     seen = 0  # tokens that the caches hold
     for _ in range(steps):
-        if text.shape[1] > context:  # forget the older half
-            gone = text.shape[1] - context // 2
-            text, padding = text[:, gone:], (padding - gone).clamp(min=0)
+        if text.shape[1] > max_length:  # forget the older half
+            gone = text.shape[1] - max(max_length // 2, 1)
+            text, padding = text[:, gone:], [max(pad - gone, 0) for pad in padding]
             caches, seen = (model.make_caches(len(text)) if use_cache else None), 0
-        pad = padding if bool(padding.any()) else None
+        pads = torch.tensor(padding, device=device) if any(padding) else None
         with torch.no_grad():  # around each step: a decorator would be gone before the first
-            logits = model(text[:, seen:], padding=pad, caches=caches)[:, -1]
-        p = reshape_distribution(logits, **knobs)
-        following = torch.multinomial(p, 1, generator=generator)[:, 0]
+            logits = model(text[:, seen:], padding=pads, caches=caches)[:, -1]
+        following = _draw(reshape_distribution(logits, **sampling), generator)  # b
         following = torch.where(ended, text[:, -1], following)
         seen = text.shape[1] if use_cache else 0
         text = torch.cat([text, following[:, None]], dim=1)
-        if stop:
-            ended = ended | torch.isin(following, torch.tensor(sorted(stop), device=device))
         yield following
-        if bool(ended.all()):
-            return
+        if stop:
+            ended = ended | torch.isin(following, stops)
+            if bool(ended.all()):
+                return
 
 
-def _check(model: GPT, prompts: Sequence[Sequence[int]], tokens: int) -> None:
+def _draw(p: Float[Tensor, "b vocab"], generator: torch.Generator) -> Int[Tensor, " b"]:
+    """Draw from each row: the argmax of p over exponential noise, as `torch.multinomial` does.
+
+    Written out, since that wants the generator on the device of p.
+    """
+    noise = torch.empty(p.shape, device=generator.device).exponential_(generator=generator)
+    return (p / noise.to(p.device)).argmax(dim=-1)
+
+
+def _check(model: GPT, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> None:
     config = model.config
-    if tokens < 1:
-        raise ConfigError(f"tokens must be at least 1, but it is {tokens}.")
+    check_sizes(max_new_tokens=max_new_tokens)
     if not len(prompts):
         raise DataError("prompts must hold at least one prompt, but it is empty.")
     for i, prompt in enumerate(prompts):
-        if not 1 <= len(prompt) <= config.context:
+        if not 1 <= len(prompt) <= config.max_length:
             raise DataError(
-                f"prompt {i} has {len(prompt)} tokens, but the model takes 1 to {config.context}; "
-                "give it a first token, or keep the last ones of a long text."
+                f"prompt {i} has {len(prompt)} tokens, but the model takes 1 to "
+                f"{config.max_length}; give it a first token, or keep the last ones of a long text."
             )
         wrong = [token for token in prompt if not 0 <= token < config.vocab]
         if wrong:
@@ -163,15 +190,21 @@ def complete(
     prompts: Sequence[Sequence[int]],
     generator: torch.Generator,
     *,
-    tokens: int,
+    max_new_tokens: int,
     stop: Collection[int] = (),
-    **options,
+    use_cache: bool = True,
+    **sampling,
 ) -> list[list[int]]:
-    """Return what `generate` adds to each prompt, up to and without its stop token."""
-    steps = generate(model, prompts, generator, tokens=tokens, stop=stop, **options)
-    columns = [step.tolist() for step in steps]
+    """Return what `generate` adds to each prompt, up to and without its stop token.
+
+    Arguments and errors are those of `generate`.
+    """
+    steps = generate(
+        model, prompts, generator, max_new_tokens=max_new_tokens, stop=stop, use_cache=use_cache,
+        **sampling,
+    )  # fmt: skip
     answers = []
-    for row in zip(*columns, strict=True):
+    for row in torch.stack(list(steps), dim=1).tolist():
         end = next((i for i, token in enumerate(row) if token in stop), len(row))
-        answers.append(list(row[:end]))
+        answers.append(row[:end])
     return answers

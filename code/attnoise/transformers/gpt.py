@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..attention import KeyValueCache, LearnedPositions
+from ..checks import check_sizes, check_tokens
 from ..errors import ConfigError, ShapeError
 from .block import Block, BlockConfig
 from .initialisation import initialise
@@ -20,7 +21,7 @@ class GPTConfig:
 
     Args:
         vocab: Number of tokens.
-        context: Longest sequence that the model sees.
+        max_length: Longest sequence that the model sees.
         depth: Number of blocks.
         block: What they look like; causal. Without block.positions, positions are learned.
         tied: Whether the embedding is also the head, as in GPT-2.
@@ -30,17 +31,13 @@ class GPTConfig:
     """
 
     vocab: int
-    context: int = 256
+    max_length: int = 256
     depth: int = 4
     block: BlockConfig = field(default_factory=lambda: BlockConfig(d=128, heads=4, causal=True))
     tied: bool = True
 
     def __post_init__(self) -> None:
-        if min(self.vocab, self.context, self.depth) < 1:
-            raise ConfigError(
-                "vocab, context and depth must be at least 1, but they are "
-                f"{self.vocab}, {self.context} and {self.depth}."
-            )
+        check_sizes(vocab=self.vocab, max_length=self.max_length, depth=self.depth)
         if not self.block.causal:
             raise ConfigError(
                 "block.causal must be True: a GPT that sees the next token has nothing to predict."
@@ -58,23 +55,23 @@ def modern_block(d: int, heads: int, **options) -> BlockConfig:
 
 # vocab and tokenizer of GPT-2: Radford et al. 2019; the two sizes named after nanoGPT's recipes
 # are those of its README, with the 65 characters of its Shakespeare file.
-PRESETS: Mapping[str, GPTConfig] = {
+GPT_PRESETS: Mapping[str, GPTConfig] = {
     "gpt2": GPTConfig(
         vocab=50257,
-        context=1024,
+        max_length=1024,
         depth=12,
         block=BlockConfig(d=768, heads=12, causal=True, mlp="gelu_tanh"),
     ),
     "nanogpt-shakespeare": GPTConfig(
         vocab=65,
-        context=256,
+        max_length=256,
         depth=6,
         block=BlockConfig(d=384, heads=6, causal=True, bias=False, dropout=0.2),
     ),
     "nanogpt-shakespeare-cpu": GPTConfig(
-        vocab=65, context=64, depth=4, block=BlockConfig(d=128, heads=4, causal=True, bias=False)
+        vocab=65, max_length=64, depth=4, block=BlockConfig(d=128, heads=4, causal=True, bias=False)
     ),
-    "laptop": GPTConfig(vocab=65, context=64, depth=4, block=modern_block(128, 4)),
+    "laptop": GPTConfig(vocab=65, max_length=64, depth=4, block=modern_block(128, 4)),
 }
 
 
@@ -95,7 +92,7 @@ class GPT(nn.Module):
         d = config.block.d
         self.tokens = nn.Embedding(config.vocab, d)
         learned = config.block.positions is None
-        self.positions = LearnedPositions(config.context, d) if learned else None
+        self.positions = LearnedPositions(config.max_length, d) if learned else None
         self.dropout = nn.Dropout(config.block.dropout)
         self.blocks = nn.ModuleList(Block(config.block) for _ in range(config.depth))
         self.norm = config.block.make_norm()
@@ -120,20 +117,18 @@ class GPT(nn.Module):
             caches: One per block; the tokens continue what they hold, and are added.
 
         Raises:
-            ShapeError: The sequence, with what the caches hold, is empty or longer than context.
+            ShapeError: The sequence, with what the caches hold, is empty or too long.
+            DataError: A token lies outside [0, vocab); looked at on the CPU alone.
         """
         start = caches[0].length if caches else 0
         end = start + tokens.shape[1]
-        if tokens.shape[1] < 1 or end > self.config.context:
-            raise ShapeError(
-                f"tokens must be 1 to {self.config.context} with those in the cache, but they are "
-                f"{end}; shorten the text, or build the model with a larger context."
-            )
-        x = self.tokens(tokens)  # b n d
+        check_tokens("tokens", tokens, self.config.vocab)
+        self._check_length(tokens.shape[1], end)
         positions, mask = torch.arange(end, device=tokens.device), None
         if padding is not None:
             positions = positions - padding[:, None]  # b m
             mask = (positions >= 0)[:, None, None, :]  # b 1 1 m
+        x = self.tokens(tokens)  # b n d
         if self.positions is not None:
             x = x + self.positions(positions[..., start:].clamp(min=0))
         x = self.dropout(x)
@@ -141,14 +136,21 @@ class GPT(nn.Module):
             x = block(x, mask, cache=caches[i] if caches else None)
         return self.head(self.norm(x))
 
+    def _check_length(self, n: int, end: int) -> None:
+        if n < 1 or end > self.config.max_length:
+            raise ShapeError(
+                f"tokens must be 1 to {self.config.max_length} with those in the cache, but they "
+                f"are {end}; shorten the text, or build the model with a larger max_length."
+            )
+
     def make_caches(self, batch: int) -> list[KeyValueCache]:
-        """Make empty caches, one per block, that hold a full context."""
+        """Make empty caches, one per block, that hold a sequence of max_length."""
         block = self.config.block
         heads, k = block.kv_heads or block.heads, block.d // block.heads
-        capacity = max(self.config.context, 2 * (block.window or 0))
+        room = max(self.config.max_length, 2 * (block.window or 0))
         like = self.tokens.weight
         return [
-            KeyValueCache(batch, heads, capacity, k, window=block.window, like=like.detach())
+            KeyValueCache(batch, heads, room, k, window=block.window, like=like.detach())
             for _ in self.blocks
         ]
 
@@ -167,34 +169,40 @@ def mean_loss(
 ) -> float:
     """Return the mean cross-entropy of a long text in nats, every token but the first scored once.
 
-    Windows of the model's context overlap: each token has at least context - stride tokens
+    Windows of the model's max_length overlap: each token has at least max_length - stride tokens
     before it, except at the start.
 
     Args:
         model: The model; its mode is left as it is.
-        tokens: The text, longer than the context.
-        stride: Tokens by which the window moves; half the context if not given.
+        tokens: The text, at least two tokens.
+        stride: Tokens by which the window moves, 1 to max_length; half of that if not given.
         batch: Windows at once.
 
     Raises:
         ShapeError: The text is shorter than two tokens.
+        ConfigError: stride lies outside [1, max_length], or batch is below 1.
     """
-    n, context = len(tokens), model.config.context
-    stride = max(1, context // 2) if stride is None else stride
+    n, length = len(tokens), model.config.max_length
+    stride = max(1, length // 2) if stride is None else stride
+    check_sizes(stride=stride, batch=batch)
+    if stride > length:
+        raise ConfigError(
+            f"stride must lie between 1 and max_length = {length}, but it is {stride}; a larger "
+            "one would leave tokens out."
+        )
     if n < 2:
         raise ShapeError(f"tokens must be at least 2 to predict one from another, but are {n}.")
-    windows, total = [], 0.0
-    for first in range(0, max(n - 1 - context, 0) + stride, stride):
-        first = max(0, min(first, n - 1 - context))  # the last window ends with the text
-        windows.append(first)
-    scored = 1  # the next token to score
+    last = max(n - 1 - length, 0)  # where the window starts that ends with the text
+    windows = [min(first, last) for first in range(0, last + stride, stride)]
+    total, scored = 0.0, 1  # scored: the next token to score
     for i in range(0, len(windows), batch):
-        starts = windows[i : i + batch]
-        inputs = torch.stack([tokens[s : s + context + 1] for s in starts])
+        starts, parts = windows[i : i + batch], []
+        inputs = torch.stack([tokens[s : s + length + 1] for s in starts])
         losses = F.cross_entropy(
             model(inputs[:, :-1]).transpose(1, 2), inputs[:, 1:], reduction="none"
-        )  # b context
+        )  # b n
         for start, row in zip(starts, losses, strict=True):
-            total += row[scored - start - 1 :].sum().item()
+            parts.append(row[scored - start - 1 :].sum())
             scored = start + inputs.shape[1]
+        total += torch.stack(parts).sum().item()  # one wait for the device per batch
     return total / (n - 1)

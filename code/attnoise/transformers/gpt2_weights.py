@@ -39,7 +39,7 @@ def gpt_from_gpt2(weights: Mapping[str, Tensor], heads: int) -> GPT:
     vocab, d = take("wte.weight").shape
     block = BlockConfig(d=d, heads=heads, causal=True, mlp="gelu_tanh")
     context = len(take("wpe.weight"))
-    model = GPT(GPTConfig(vocab=vocab, context=context, depth=depth, block=block))
+    model = GPT(GPTConfig(vocab=vocab, max_length=context, depth=depth, block=block))
     ours = {"tokens.weight": take("wte.weight"), "head.weight": take("wte.weight")}
     ours["positions.weight"] = take("wpe.weight")
     pairs = {"norm": "ln_f"}

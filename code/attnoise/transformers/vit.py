@@ -1,15 +1,16 @@
 """ViT: an image as a sentence of patches, read by the same blocks as any other sentence."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
 from einops import rearrange, repeat
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ..attention import record_weights
+from ..checks import check_images, check_sizes, check_tokens
 from ..errors import ConfigError, ShapeError, choose
 from .block import Block, BlockConfig
 from .initialisation import initialise
@@ -31,7 +32,8 @@ class ViTConfig:
         pool: What the class is read from: "class" (a token of its own) or "mean" (all patches).
 
     Raises:
-        ConfigError: The patches do not tile the image, or the block is causal.
+        ConfigError: A number is below 1, the patches do not tile the image, or the block is
+            causal.
     """
 
     image_size: int = 28
@@ -44,7 +46,9 @@ class ViTConfig:
 
     def __post_init__(self) -> None:
         choose("pool", self.pool, POOLS)
-        if self.patch < 1 or self.image_size % self.patch:
+        check_sizes(image_size=self.image_size, patch=self.patch, channels=self.channels)
+        check_sizes(classes=self.classes, depth=self.depth)
+        if self.image_size % self.patch:
             raise ConfigError(
                 f"image_size must be a multiple of patch, but they are {self.image_size} and "
                 f"{self.patch}; patches tile the image."
@@ -58,26 +62,55 @@ class ViTConfig:
         return (self.image_size // self.patch) ** 2
 
 
-def patchify(images: Float[Tensor, "b c height width"], p: int) -> Float[Tensor, "b n cpp"]:
+def patchify(images: Float[Tensor, "b c height width"], p: int) -> Float[Tensor, "b n e"]:
     """Cut images into patches of side p, row by row, each written as one vector.
+
+    Args:
+        images: Sides that are multiples of p.
+        p: Side of a patch in pixels.
+
+    Returns:
+        One row of e = c p^2 numbers per patch: channel, then row, then column.
+
+    Raises:
+        ConfigError: p < 1.
+        ShapeError: The patches do not tile the images.
 
     >>> patchify(torch.ones(2, 3, 8, 8), 4).shape
     torch.Size([2, 4, 48])
     """
-    if images.shape[-2] % p or images.shape[-1] % p:
+    check_sizes(p=p)
+    if images.ndim != 4 or images.shape[-2] % p or images.shape[-1] % p:
         raise ShapeError(
-            f"images must have sides that are multiples of p = {p}, but their shape is "
-            f"{tuple(images.shape)}."
+            f"images must have shape (batch, channels, height, width), with sides that are "
+            f"multiples of p = {p}, but their shape is {tuple(images.shape)}."
         )
     return rearrange(images, "b c (i p) (j q) -> b (i j) (c p q)", p=p, q=p)
 
 
 def unpatchify(
-    patches: Float[Tensor, "b n cpp"], p: int, c: int = 1
+    patches: Float[Tensor, "b n e"], p: int, c: int = 1
 ) -> Float[Tensor, "b c height width"]:
-    """Put the patches of square images together again: the inverse of `patchify`."""
-    i = round(patches.shape[1] ** 0.5)
-    return rearrange(patches, "b (i j) (c p q) -> b c (i p) (j q)", i=i, c=c, p=p, q=p)
+    """Put the patches of square images together again: the inverse of `patchify`.
+
+    Args:
+        patches: A square number n of patches, each of e = c p^2 numbers.
+        p: Side of a patch in pixels.
+        c: Channels.
+
+    Raises:
+        ConfigError: p or c < 1.
+        ShapeError: n is no square, or e is not c p^2.
+    """
+    check_sizes(p=p, c=c)
+    n, e = patches.shape[-2:]
+    side = math.isqrt(n)
+    if patches.ndim != 3 or side * side != n or e != c * p * p:
+        raise ShapeError(
+            f"patches must have shape (batch, a square number, {c * p * p}) for p = {p} and "
+            f"c = {c}, but their shape is {tuple(patches.shape)}."
+        )
+    return rearrange(patches, "b (i j) (c p q) -> b c (i p) (j q)", i=side, c=c, p=p, q=p)
 
 
 class ViT(nn.Module):
@@ -108,7 +141,7 @@ class ViT(nn.Module):
     def encode(
         self,
         images: Float[Tensor, "b c height width"],
-        keep: Int[Tensor, "b kept"] | None = None,
+        keep: Int[Tensor, "b m"] | None = None,
     ) -> Float[Tensor, "b n d"]:
         """Return one vector per token, the class token first if there is one.
 
@@ -118,17 +151,15 @@ class ViT(nn.Module):
                 nothing, as in masked pre-training.
 
         Raises:
-            ShapeError: The images have another size.
+            ShapeError: The images have another size, or are no floating-point numbers.
+            DataError: A pixel is NaN or far outside [-1, 1], or keep names a patch that there is
+                not; looked at on the CPU alone.
         """
         config = self.config
-        wanted = (config.channels, config.image_size, config.image_size)
-        if images.shape[1:] != wanted:
-            raise ShapeError(
-                f"images must have shape (batch, {', '.join(map(str, wanted))}), but their shape "
-                f"is {tuple(images.shape)}; resize them, or build the model for that size."
-            )
+        check_images("images", images, (config.channels, config.image_size, config.image_size))
         x = self.patches(patchify(images, config.patch)) + self.positions[self.extra :]  # b n d
         if keep is not None:
+            check_tokens("keep", keep, config.patches)
             x = x.gather(1, repeat(keep, "b n -> b n d", d=x.shape[-1]))
         first = self.class_token + self.positions[: self.extra]
         x = torch.cat([repeat(first, "n d -> b n d", b=len(x)), x], dim=1)
@@ -154,10 +185,16 @@ def roll_out(weights: Iterable[Float[Tensor, "b h n n"]]) -> Float[Tensor, "b n 
     Args:
         weights: Of every block, the first block first.
 
+    Raises:
+        ConfigError: There are no weights.
+
     Source: Abnar & Zuidema 2020, section 3, arXiv:2005.00928.
     """
-    first, *later = (each.mean(dim=1) for each in weights)  # each b n n
-    identity = torch.eye(first.shape[-1], device=first.device)
+    means = [each.mean(dim=1) for each in weights]  # each b n n
+    if not means:
+        raise ConfigError("weights must be those of at least one block, but there are none.")
+    first, *later = means
+    identity = torch.eye(first.shape[-1], dtype=first.dtype, device=first.device)
     flow = (first + identity) / 2
     for each in later:
         flow = (each + identity) / 2 @ flow
@@ -167,60 +204,7 @@ def roll_out(weights: Iterable[Float[Tensor, "b h n n"]]) -> Float[Tensor, "b n 
 def attention_rollout(
     model: ViT, images: Float[Tensor, "b c height width"]
 ) -> Float[Tensor, "b n n"]:
-    """Run a model on images and `roll_out` its attention."""
+    """Run a model on images and `roll_out` its attention, one row of sources per token."""
     with torch.no_grad(), record_weights(model) as recorded:
         model(images)
     return roll_out(recorded.values())
-
-
-class MaskedAutoencoder(nn.Module):
-    """Teach a ViT without labels: hide most patches, and ask for their pixels.
-
-    Args:
-        vit: Sees the patches that are left, and is what is kept afterwards.
-        depth: Blocks of the small decoder that paints the hidden patches.
-        hidden_share: Of the patches.
-
-    Raises:
-        ConfigError: hidden_share leaves no patch, or hides none.
-
-    Source: He et al. 2021, arXiv:2111.06377.
-    Differs: the decoder is as wide as the encoder, and pixels are not normalised per patch.
-    """
-
-    def __init__(self, vit: ViT, *, depth: int = 1, hidden_share: float = 0.75) -> None:
-        super().__init__()
-        self.vit, config = vit, vit.config
-        self.hidden = round(hidden_share * config.patches)
-        if not 0 < self.hidden < config.patches:
-            raise ConfigError(
-                f"hidden_share = {hidden_share} hides {self.hidden} of {config.patches} patches; "
-                "it must hide at least one and leave at least one."
-            )
-        d = config.block.d
-        self.mask_token = nn.Parameter(0.02 * torch.randn(d))
-        self.positions = nn.Parameter(0.02 * torch.randn(config.patches, d))
-        self.blocks = nn.ModuleList(Block(config.block) for _ in range(depth))
-        self.norm = config.block.make_norm()
-        self.head = nn.Linear(d, config.channels * config.patch**2)
-
-    def forward(
-        self, images: Float[Tensor, "b c height width"], generator: torch.Generator
-    ) -> tuple[Float[Tensor, "b n cpp"], Bool[Tensor, "b n"]]:
-        """Return all patches as painted, and which of them were hidden."""
-        b, n = len(images), self.vit.config.patches
-        order = torch.rand(b, n, generator=generator, device=images.device).argsort(dim=1)
-        keep = order[:, self.hidden :]  # b kept
-        seen = self.vit.encode(images, keep)[:, self.vit.extra :]  # b kept d
-        place = repeat(keep, "b n -> b n d", d=seen.shape[-1])
-        x = self.mask_token.expand(b, n, -1).scatter(1, place, seen) + self.positions  # b n d
-        for block in self.blocks:
-            x = block(x)
-        hidden = torch.ones(b, n, dtype=torch.bool, device=images.device)
-        return self.head(self.norm(x)), hidden.scatter(1, keep, False)
-
-    def loss(self, images: Tensor, generator: torch.Generator) -> Float[Tensor, ""]:
-        """Return the mean squared error of the hidden patches' pixels."""
-        painted, hidden = self(images, generator)
-        true = patchify(images, self.vit.config.patch)
-        return F.mse_loss(painted[hidden], true[hidden])

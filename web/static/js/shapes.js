@@ -5,13 +5,13 @@ export class CaptionError extends Error {}
 
 // Read a caption into {things: [{size, colour, shape}], relation}, or say what is wrong with it.
 export const parseCaption = (facts, text) => {
-  const { sizes, colours, shapes, relations, vocabulary } = facts;
+  const { sizes, colours, shapes, relations, vocab } = facts;
   const words = text.toLowerCase().replaceAll(".", " ").split(/\s+/).filter(Boolean);
   if (!words.length) throw new CaptionError("caption must name a thing, but it is empty; try 'a large red circle'.");
-  const unknown = words.filter((word) => !vocabulary.includes(word));
+  const unknown = words.filter((word) => !vocab.includes(word));
   if (unknown.length) {
     const [named, verb] = [unknown.map((word) => `'${word}'`).join(", "), unknown.length === 1 ? "is" : "are"];
-    throw new CaptionError(`caption must be made of known words, but ${named} ${verb} none; known are ${vocabulary.join(", ")}.`);
+    throw new CaptionError(`caption must be made of known words, but ${named} ${verb} none; known are ${vocab.join(", ")}.`);
   }
   const thing = ([article, ...parts]) => {
     const kinds = { size: sizes, colour: colours, shape: shapes };
@@ -43,7 +43,7 @@ export const sayCaption = ({ things, relation }) => things.map(sayThing).join(` 
 // Tokens of a caption; 0 is padding, null is the caption without words.
 export const encodeCaption = (facts, caption) => {
   const words = caption ? sayCaption(caption).split(" ") : [];
-  return Array.from({ length: facts.length }, (_, i) => (i < words.length ? facts.vocabulary.indexOf(words[i]) + 1 : 0));
+  return Array.from({ length: facts.length }, (_, i) => (i < words.length ? facts.vocab.indexOf(words[i]) + 1 : 0));
 };
 
 const square = (x) => x * x;
@@ -60,7 +60,7 @@ const COVERS = {
   ring: (x, y) => x * x + y * y >= 0.25 && x * x + y * y <= 1,
 };
 
-// Every shape in many sizes and places, as the share of each pixel of a small square that it covers.
+// Every shape in many sizes and places, as the fraction of each pixel of a small square that it covers.
 const makeTemplates = ({ shapes, half }) => {
   const [side, fine] = [2 * half + 1, 4];
   const radii = range(21).map((i) => 3 + 0.2 * i);
@@ -113,15 +113,15 @@ export const makeReader = (facts) => {
     templates ??= makeTemplates(facts);
     const light = Float32Array.from(image, (v, k) => (Math.min(1, Math.max(-1, v)) + 1) / 2 - background[Math.floor(k / pixels)]);
     const at = (k) => [light[k], light[k + pixels], light[k + 2 * pixels]];
-    const shares = paint.map((colour) => {
+    const strengths = paint.map((colour) => {
       const strength = sum(colour.map(square));
       return range(pixels).map((k) => Math.min(1, Math.max(0, sum(at(k).map((v, i) => v * colour[i])) / strength)));
     });
     const best = range(pixels).map((k) => {
-      const far = paint.map((colour, c) => sum(at(k).map((v, i) => square(v - shares[c][k] * colour[i]))));
+      const far = paint.map((colour, c) => sum(at(k).map((v, i) => square(v - strengths[c][k] * colour[i]))));
       return far.indexOf(Math.min(...far));
     });
-    const { owner, count } = connected(best.map((c, k) => shares[c][k] >= limits.covered), side);
+    const { owner, count } = connected(best.map((c, k) => strengths[c][k] >= limits.covered), side);
 
     const found = [];
     for (let number = 1; number <= count; number += 1) {
@@ -129,15 +129,15 @@ export const makeReader = (facts) => {
       if (own.length < limits.least) continue;
       const votes = paint.map((_, c) => own.filter((k) => best[k] === c).length);
       const c = votes.indexOf(Math.max(...votes));
-      const weight = sum(own.map((k) => square(shares[c][k])));
-      const hue = paint[c].map((_, i) => sum(own.map((k) => light[k + i * pixels] * shares[c][k])) / weight);
+      const weight = sum(own.map((k) => square(strengths[c][k])));
+      const hue = paint[c].map((_, i) => sum(own.map((k) => light[k + i * pixels] * strengths[c][k])) / weight);
       const known = Math.sqrt(sum(hue.map((v, i) => square(v - paint[c][i])))) <= limits.colour;
       const [x, y] = [(k) => k % side, (k) => Math.floor(k / side)].map((axis) => halfEven(sum(own.map(axis)) / own.length));
       const patch = range(square(2 * half + 1)).map((p) => {
         const [px, py] = [x - half + (p % (2 * half + 1)), y - half + Math.floor(p / (2 * half + 1))];
         const k = py * side + px;
         const inside = px >= 0 && py >= 0 && px < side && py < side;
-        return inside && (owner[k] === 0 || owner[k] === number) ? shares[c][k] : 0;
+        return inside && (owner[k] === 0 || owner[k] === number) ? strengths[c][k] : 0;
       });
       let [match, least] = [null, Infinity];
       for (const one of templates) {
