@@ -9,7 +9,7 @@ import dataclasses
 import io
 import pickle
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -232,13 +232,17 @@ def refusal(call: Call, changes: Mapping[str, Any]) -> str | None:
     try:
         run(call, changes)
     except OURS as error:
-        names = {*changes, *adapt(call[0], dict(changes))}
-        if any(re.search(rf"\b{re.escape(name)}\b", str(error)) for name in names):
+        if names_one_of({*changes, *adapt(call[0], dict(changes))}, str(error)):
             return None
         return f"{shown}: {type(error).__name__} does not name it: {str(error)[:120]}"
     except Exception as error:  # whatever else comes is the fault that is looked for
         return f"{shown}: {type(error).__name__}: {str(error)[:120]}"
     return f"{shown}: accepted"
+
+
+def names_one_of(names: Iterable[str], text: str) -> bool:
+    """Whether a text has one of the arguments' names as a word; "prompt 3" is one of prompts."""
+    return any(re.search(rf"\b{re.escape(name.removesuffix('s'))}s?\b", text) for name in names)
 
 
 def _shown(value: Any) -> str:
