@@ -13,8 +13,8 @@ from .names import find
 
 def path(name: str = "cosine", steps: int = 20) -> Any:
     """Return a path to noise."""
-    if name == "linear":
-        return find("diffusion.LinearPath")()
+    if name in ("linear", "trig"):
+        return find(f"diffusion.{name.title()}Path")()
     schedule = find("diffusion.cosine_schedule")(steps)
     return find("diffusion.zero_terminal")(schedule) if name == "zero" else schedule
 
@@ -153,21 +153,6 @@ DIFFUSION = {
     "diffusion.Denoiser": Entry(family="protocol"),
     "diffusion.Path": Entry(family="protocol"),
     "diffusion.Step": Entry(family="record"),
-    "diffusion.LinearPath": Entry(
-        family="path", call=lambda at: (find("diffusion.LinearPath"), {}),
-        but={"ranges": "it takes no argument"},
-    ),
-    "diffusion.LinearPath.levels": Entry(
-        family="function",
-        call=lambda at: (path("linear").levels, {"t": at.fill(0.3, 2)}),
-        bad=[{"t": torch.tensor([1.5])}, {"t": torch.tensor([-0.1])}, {"t": torch.tensor([nan])}],
-    ),
-    "diffusion.LinearPath.time_of": Entry(
-        family="function",
-        call=lambda at: (path("linear").time_of, {"ratio": at.fill(0.3, 2)}),
-        bad=[{"ratio": torch.tensor([-1.0])}, {"ratio": torch.tensor([nan])}],
-        extreme=[{"ratio": torch.tensor([inf, 0.0])}],
-    ),
     "diffusion.Schedule": Entry(
         family="path",
         call=lambda at: (find("diffusion.Schedule"),
@@ -415,6 +400,7 @@ DIFFUSION = {
     "diffusion.ddim_sample": _sampler("ddim_sample", bad=[{"eta": -1.0}, {"eta": nan}, {"eta": 1.5}],
                                       eta=0.5),
     "diffusion.ddim_sample linear": _sampler("ddim_sample", "linear"),
+    "diffusion.ddim_sample trig": _sampler("ddim_sample", "trig"),
     "diffusion.euler_sample": _sampler("euler_sample", bad=[{"parametrisation": "sun"}]),
     "diffusion.euler_sample linear": _sampler("euler_sample", "linear", parametrisation="flow",
                                               bad=[{"parametrisation": "ve"}]),
@@ -487,6 +473,26 @@ DIFFUSION = {
     ),
     "diffusion.UNet": _network(unet),
 }  # fmt: skip
+
+
+for _name in ("linear", "trig"):
+    DIFFUSION |= {
+        f"diffusion.{_name.title()}Path": Entry(
+            family="path", call=lambda at, n=_name: (find(f"diffusion.{n.title()}Path"), {}),
+            but={"ranges": "it takes no argument"},
+        ),
+        f"diffusion.{_name.title()}Path.levels": Entry(
+            family="function",
+            call=lambda at, n=_name: (path(n).levels, {"t": at.fill(0.3, 2)}),
+            bad=[{"t": torch.tensor([v])} for v in (1.6, -0.1, nan)],
+        ),
+        f"diffusion.{_name.title()}Path.time_of": Entry(
+            family="function",
+            call=lambda at, n=_name: (path(n).time_of, {"ratio": at.fill(0.3, 2)}),
+            bad=[{"ratio": torch.tensor([-1.0])}, {"ratio": torch.tensor([nan])}],
+            extreme=[{"ratio": torch.tensor([inf, 0.0])}],
+        ),
+    }  # fmt: skip
 
 
 def _covariance(at: Place) -> torch.Tensor:

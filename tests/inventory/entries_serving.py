@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from .entries_core import _counts as counts
-from .entries_core import gpt, make
+from .entries_core import gpt
 from .entries_denoising import points
 from .kinds import Entry, Place
 from .names import find
@@ -439,13 +439,6 @@ FIGURES = {
         "studio", [{"captions": ["a cat"]}, {"captions": []}, {"pictures": torch.ones(1, 2, 3, 8, 8)}],
         captions=["a large red circle"], pictures=torch.ones(1, 2, 3, 32, 32), seed=1,
         guidance_scale=2.0),
-    "figures.write_hero": Entry(
-        family="plain",
-        call=lambda at: (find("figures.write_hero"),
-                         {"path": Path(tempfile.mkdtemp()) / "hero.html",
-                          "figure": make("figures.hero", x=torch.ones(2, 3, 1, 5, 5), times=[1, 0])}),
-        but={"ranges": "it writes what hero made"},
-    ),
 }  # fmt: skip
 posterior = "figures.posterior_mean"
 FIGURES[posterior] = Entry(
