@@ -595,7 +595,7 @@ LATENT = {
     "latent.fit_latent_scale": Entry(
         family="function",
         call=lambda at: (lambda images: _measured(at, images), {"images": at.images(8, 1, 8, 8)}),
-        bad=[*WRONG, {"images": torch.ones(0, 1, 8, 8)}, {"images": torch.ones(8, 1, 8, 8)}],
+        bad=[*WRONG, {"images": torch.ones(0, 1, 8, 8)}],
         but={"reads": "it is called once, and refuses a collapsed channel",
              "precision": "a moment of the data", "finite": "it sets buffers"},
     ),
@@ -617,7 +617,8 @@ LATENT = {
     ),
     "latent.FiniteScalarQuantiser.to_codes": Entry(
         family="whole numbers",
-        call=lambda at: (_codes(at), {"quantised": at.normal(2, 2, 3, 3)}),
+        call=lambda at: (at.model(find("latent.FiniteScalarQuantiser"), (5, 4)).to_codes,
+                         {"quantised": at.whole([[[-0.5, 1.0]], [[0.0, -1.0]]])}),
         bad=[{"quantised": torch.ones(2, 3, 3, 3)}],
     ),
     "latent.LatentDiffusion": Entry(
@@ -654,11 +655,6 @@ def _measured(at: Place, images: torch.Tensor) -> Any:
     model = autoencoder(at, measured=False)
     find("latent.fit_latent_scale")(model, images)
     return model.latent_mean, model.latent_std
-
-
-def _codes(at: Place) -> Any:
-    quantiser = at.model(find("latent.FiniteScalarQuantiser"), (5, 4))
-    return lambda quantised: quantiser.to_codes(quantiser(quantised))
 
 
 class _velocity(torch.nn.Module):

@@ -132,6 +132,7 @@ class Entry:
         extreme: Legal changes after which everything must still be finite.
         but: Kinds that do not apply to this one, and why.
         also: Kinds that apply although those of its family do not.
+        aka: Words that an error may call an argument by, beside its name.
         rtol: Of the differences that half precision may make.
     """
 
@@ -143,6 +144,7 @@ class Entry:
     extreme: Sequence[Changes] = ()
     but: Mapping[str, str] = field(default_factory=dict)
     also: Sequence[str] = ()
+    aka: Sequence[str] = ()
     rtol: float = 1.0
 
     def reason(self, kind: str) -> str | None:
@@ -215,7 +217,7 @@ def check_ranges(entry: Entry) -> None:
     assert pairs, "there is no bad example"
     problems = []
     for make, changes in pairs:
-        problem = refusal(make(), resolve(changes))
+        problem = refusal(make(), resolve(changes), entry.aka)
         if problem:
             problems.append(problem)
     assert not problems, "; ".join(problems)
@@ -226,13 +228,13 @@ def resolve(changes: Changes) -> Mapping[str, Any]:
     return changes(Place()) if callable(changes) else changes
 
 
-def refusal(call: Call, changes: Mapping[str, Any]) -> str | None:
+def refusal(call: Call, changes: Mapping[str, Any], aka: Sequence[str] = ()) -> str | None:
     """Return what is wrong with the answer to bad arguments; None if it is right."""
     shown = ", ".join(f"{name}={_shown(value)}" for name, value in changes.items())
     try:
         run(call, changes)
     except OURS as error:
-        if names_one_of({*changes, *adapt(call[0], dict(changes))}, str(error)):
+        if names_one_of({*changes, *adapt(call[0], dict(changes)), *aka}, str(error)):
             return None
         return f"{shown}: {type(error).__name__} does not name it: {str(error)[:120]}"
     except Exception as error:  # whatever else comes is the fault that is looked for
