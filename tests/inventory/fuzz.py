@@ -108,6 +108,8 @@ def main() -> None:
         signal.setitimer(signal.ITIMER_REAL, SECONDS, SECONDS)
         try:
             for name, kind, ended, same, text in attack(entry):
+                if ended == "other" and kind == "another device":
+                    ended = "torch's word on devices"  # which is clear enough
                 signal.setitimer(signal.ITIMER_REAL, SECONDS, SECONDS)
                 counts[room][ended, "its kind" if same else "another kind"] += 1
                 wrong = ended in ("other", "not named", "too long")

@@ -243,8 +243,9 @@ def refusal(call: Call, changes: Mapping[str, Any], aka: Sequence[str] = ()) -> 
 
 
 def names_one_of(names: Iterable[str], text: str) -> bool:
-    """Whether a text has one of the arguments' names as a word; "prompt 3" is one of prompts."""
-    return any(re.search(rf"\b{re.escape(name.removesuffix('s'))}s?\b", text) for name in names)
+    """Whether a text names an argument: as a word, one of several, or with spaces in it."""
+    words = [re.escape(name.removesuffix("s")).replace("_", "[ _]") for name in names]
+    return any(re.search(rf"\b{word}s?\b", text) for word in words)
 
 
 def _shown(value: Any) -> str:
@@ -311,7 +312,8 @@ def check_compile(entry: Entry) -> None:
     counters["graph_break"].clear()
     draws = any(isinstance(value, torch.Generator) for value in arguments.values())
     found = tensors(torch.compile(step, fullgraph=not draws, backend="eager")())
-    breaks = [r for r in counters["graph_break"] if not ("as_proxy" in r and "Generator" in r)]
+    generators = ("Generator", "misc.GetAttrVariable")  # the second is its device, in older torch
+    breaks = [r for r in counters["graph_break"] if not any(word in r for word in generators)]
     assert not breaks, f"{len(breaks)} graph breaks: " + " | ".join(r[:150] for r in breaks)
     for ours, theirs in zip(found, tensors(run(entry.call(Place()))), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
