@@ -618,7 +618,7 @@ LATENT = {
     "latent.FiniteScalarQuantiser.to_codes": Entry(
         family="whole numbers",
         call=lambda at: (at.model(find("latent.FiniteScalarQuantiser"), (5, 4)).to_codes,
-                         {"quantised": at.whole([[[-0.5, 1.0]], [[0.0, -1.0]]])}),
+                         {"quantised": at.whole([[[[-0.5, 1.0]], [[0.0, -1.0]]]])}),
         bad=[{"quantised": torch.ones(2, 3, 3, 3)}],
     ),
     "latent.LatentDiffusion": Entry(
