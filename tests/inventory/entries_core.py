@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from .kinds import Entry, Place, run
-from .names import adapt, find
+from .names import find
 
 TOKENS = ([3, 1, 4, 2, 5, 6], [2, 6, 5, 3, 0, 0])  # 0 is padding
 WRONG_TOKENS = [
@@ -32,7 +32,7 @@ WRONG_IMAGES = [
 def make(name: str, **arguments: Any) -> Any:
     """Build or call a public name, with arguments under their new names."""
     function = find(name)
-    return function(**adapt(function, arguments))
+    return function(**arguments)
 
 
 def block(**options: Any) -> Any:

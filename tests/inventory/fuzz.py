@@ -22,7 +22,7 @@ from torch import Tensor
 
 from .entries import ENTRIES
 from .kinds import OURS, Call, Entry, Place, names_one_of, run
-from .names import ROOMS, adapt
+from .names import ROOMS
 
 SECONDS = 3  # for one call
 MEMORY = 6 * 2**30  # of the whole process
@@ -60,7 +60,7 @@ def _stop(*_: Any) -> None:
 
 def outcome(call: Call, name: str, value: Any, same_kind: bool) -> tuple[str, str]:
     """Return how a call with one hostile argument ends, and what it said."""
-    names = {name, *adapt(call[0], {name: value})}
+    names = {name}
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             run(call, {name: value})

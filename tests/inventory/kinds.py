@@ -21,7 +21,6 @@ from torch.utils._pytree import tree_leaves
 
 from attnoise.errors import CheckpointError, ConfigError, DataError, ShapeError
 
-from .names import adapt
 from .strict_device import NAME, make_generator, strict_device
 
 OURS = (ShapeError, ConfigError, DataError, CheckpointError)
@@ -105,7 +104,7 @@ class Place:
         """Return a module in evaluation mode, away from its start, where many answers are 0."""
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            module = make(*args, **adapt(make, options))
+            module = make(*args, **options)
             with torch.no_grad():
                 for weight in module.parameters():
                     weight.add_(0.1 * torch.randn_like(weight))
@@ -157,7 +156,7 @@ class Entry:
 def run(call: Call, changes: Mapping[str, Any] | None = None) -> Any:
     """Call an example, with some arguments changed, and take all steps of an iterator."""
     function, arguments = call
-    result = function(**adapt(function, {**arguments, **(changes or {})}))
+    result = function(**{**arguments, **(changes or {})})
     return list(result) if isinstance(result, Iterator) else result
 
 
@@ -234,7 +233,7 @@ def refusal(call: Call, changes: Mapping[str, Any], aka: Sequence[str] = ()) -> 
     try:
         run(call, changes)
     except OURS as error:
-        if names_one_of({*changes, *adapt(call[0], dict(changes)), *aka}, str(error)):
+        if names_one_of({*changes, *aka}, str(error)):
             return None
         return f"{shown}: {type(error).__name__} does not name it: {str(error)[:120]}"
     except Exception as error:  # whatever else comes is the fault that is looked for
@@ -303,7 +302,6 @@ def check_compile(entry: Entry) -> None:
     Dynamo itself cannot take a generator that comes from outside: those breaks do not count.
     """
     function, arguments = entry.call(Place())
-    arguments = adapt(function, arguments)
 
     def step():
         return function(**arguments)

@@ -1,59 +1,13 @@
-"""The package's names as the inventory writes them, and where a name or argument stands today.
-
-While the package is rebuilt, entries use the names that it will have; the two tables say what
-stood there before. A line that is not needed any more is deleted.
-"""
+"""The package's public names, and how an entry of the inventory finds what it names."""
 
 import importlib
-import inspect
 import pkgutil
-from collections.abc import Callable
 from typing import Any
 
 ROOMS = (
     "attention", "transformers", "diffusion", "latent", "together", "data", "training",
     "evaluation", "figures",
 )  # fmt: skip
-
-OLD_NAMES = {
-    "DIT_PRESETS": "PRESETS",
-    "GPT_PRESETS": "PRESETS",
-    "MaskedTokens": "Masked",
-    "make_timesteps": "time_grid",
-    "cross_attention_maps": "word_maps",
-    "SceneObject": "Thing",
-    "CaptionScore": "Verdict",
-    "score_caption": "judge",
-    "score_captions": "judge_pictures",
-    "GraphemeToPhonemeRules": "LetterRules",
-    "progress_bar": "watched",
-    "fit_latent_scale": "measure_latents",
-    "reparameterise": "draw_latents",
-    "condition_on_text": "captioned",
-    "append_dims": "like",
-    "LexiconEntry": "Entry",
-    "DetectedObject": "Found",
-    "embed_images": "embed_pictures",
-}
-OLD_ARGUMENTS = {
-    "time": "t",
-    "max_length": "context length capacity",
-    "max_new_tokens": "tokens",
-    "guidance_scale": "scale",
-    "cond_drop_prob": "share dropped",
-    "mask_ratio": "share hidden_share",
-    "vocab": "vocabulary",
-    "source_tokens": "source",
-    "target_tokens": "target",
-    "objects": "things",
-    "parametrisation": "clock",
-    "time_sampling": "times",
-    "timesteps": "times",
-    "ema_student": "target",
-    "path": "schedule",
-    "images": "pictures",
-    "pronunciations": "ways",
-}
 
 
 def public_names(room: str) -> list[str]:
@@ -74,7 +28,7 @@ def public_names(room: str) -> list[str]:
 
 
 def find(name: str) -> Any:
-    """Return the object "room.name" or "room.Class.method", under its new name or its old one.
+    """Return the object "room.name" or "room.Class.method", of the package.
 
     What follows a space tells several entries of one name apart.
     """
@@ -86,31 +40,10 @@ def find(name: str) -> Any:
 
 
 def _attribute(value: Any, name: str) -> Any:
-    for each in (name, OLD_NAMES.get(name, name)):
-        if hasattr(value, each):
-            return getattr(value, each)
+    if hasattr(value, name):
+        return getattr(value, name)
     for info in pkgutil.iter_modules(getattr(value, "__path__", ())):
         module = importlib.import_module(f"{value.__name__}.{info.name}")
-        for each in (name, OLD_NAMES.get(name, name)):
-            if hasattr(module, each):
-                return getattr(module, each)
+        if hasattr(module, name):
+            return getattr(module, name)
     raise AttributeError(f"{value.__name__} has no {name}")
-
-
-def adapt(function: Callable, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Rename arguments that the function still calls by an old name."""
-    called = getattr(function, "forward", function) if _is_module(function) else function
-    try:
-        known = inspect.signature(called).parameters
-    except (TypeError, ValueError):
-        return arguments
-    adapted = {}
-    for name, value in arguments.items():
-        old = [o for o in OLD_ARGUMENTS.get(name, "").split() if o in known]
-        free = [o for o in old if o not in arguments]
-        adapted[free[0] if name not in known and free else name] = value
-    return adapted
-
-
-def _is_module(function: Any) -> bool:
-    return hasattr(function, "forward") and not inspect.isclass(function)

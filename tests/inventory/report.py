@@ -12,7 +12,7 @@ import torch
 
 from .entries import ENTRIES
 from .kinds import CHECKS, KINDS
-from .names import OLD_NAMES, ROOMS, find, public_names
+from .names import ROOMS, find, public_names
 
 
 def failures(rooms: list[str], kinds: tuple[str, ...]) -> dict[str, str]:
@@ -40,8 +40,7 @@ def failure(name: str, kind: str) -> str:
 
 def missing(room: str) -> list[str]:
     """Return the public names of a room that have no entry."""
-    new = {old: name for name, old in OLD_NAMES.items() if f"{room}.{name}" in ENTRIES}
-    return [n for n in public_names(room) if f"{room}.{new.get(n, n)}" not in ENTRIES]
+    return [name for name in public_names(room) if f"{room}.{name}" not in ENTRIES]
 
 
 def main() -> None:

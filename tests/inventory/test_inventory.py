@@ -15,7 +15,7 @@ import pytest
 from . import strict_device
 from .entries import ENTRIES
 from .kinds import CHECKS, FAMILIES, KINDS
-from .names import OLD_NAMES, ROOMS, find, public_names
+from .names import ROOMS, find, public_names
 from .report import missing
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +41,7 @@ def test_every_public_name_has_an_entry(room):
 def test_every_entry_is_of_a_public_name(name):
     find(name)
     room, first = name.split(" ")[0].split(".")[:2]
-    assert {first, OLD_NAMES.get(first, first)} & set(public_names(room))
+    assert first in public_names(room)
 
 
 def test_what_does_not_apply_has_a_reason():

@@ -69,7 +69,9 @@ def _ring(x: Tensor, y: Tensor) -> Tensor:
 COVERS = dict(zip(SHAPES, (_circle, _square, _triangle, _cross, _ring), strict=True))
 
 
-def coverage(scene: Scene, *, side: int = SIDE, fine: int = 4) -> Float[Tensor, "b objects height width"]:
+def coverage(
+    scene: Scene, *, side: int = SIDE, fine: int = 4
+) -> Float[Tensor, "b objects height width"]:
     """Return which part of each pixel each object covers, from fine * fine points per pixel."""
     points = (torch.arange(side * fine) + 0.5) / fine
     covered = torch.zeros(*scene.shape.shape, side, side)
