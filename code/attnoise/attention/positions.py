@@ -6,6 +6,7 @@ import torch
 from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..checks import check_positive, check_sizes, values_may_be_read
 from ..errors import ConfigError, ShapeError, choose
@@ -92,7 +93,7 @@ class LearnedPositions(nn.Module):
                     f"positions from {first} to {last} were asked for, but the model has learned "
                     f"0 to {len(self.weight) - 1}; shorten the sequence, or train a longer model."
                 )
-        return self.weight[positions]
+        return F.embedding(positions, self.weight)
 
 
 class Rotary(nn.Module):

@@ -144,7 +144,9 @@ def check_attention_shapes(
             f"mask must be boolean (True = may attend), but its dtype is {mask.dtype}; "
             "for a mask of 0 and 1 pass mask.bool(), for one of 0 and -inf pass mask == 0."
         )
-    batch = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+    batch = query.shape[:-2]
+    if batch != key.shape[:-2] or batch != value.shape[:-2]:
+        batch = _common_batch(query, key, value)
     wanted = (*batch, query.shape[-2], key.shape[-2])
     for name, added in (("mask", mask), ("bias", bias)):
         if added is not None and not _broadcasts(added.shape, wanted):
@@ -152,6 +154,16 @@ def check_attention_shapes(
                 f"{name} must broadcast to (..., queries, keys) = {wanted}, but its shape is "
                 f"{tuple(added.shape)}; rows are queries, columns are keys."
             )
+
+
+def _common_batch(query: Tensor, key: Tensor, value: Tensor) -> tuple[int, ...]:
+    shapes = [tuple(tensor.shape[:-2]) for tensor in (query, key, value)]
+    try:
+        return torch.broadcast_shapes(*shapes)
+    except RuntimeError as error:
+        raise ShapeError(
+            f"query, key and value must have batch axes that broadcast, but they are {shapes}."
+        ) from error
 
 
 def _broadcasts(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
