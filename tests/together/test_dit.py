@@ -150,6 +150,12 @@ def test_weights_start_as_published():
     assert not any(bias.any() for bias in biases)
 
 
+def test_label_embeddings_start_at_the_size_that_is_asked_for():
+    torch.manual_seed(0)
+    model = DiT(DiTConfig(**SMALL, classes=100, label_std=1.0))
+    assert model.labels.weight.std().item() == pytest.approx(1, rel=0.05)
+
+
 def test_every_norm_has_the_configs_epsilon():
     model = DiT(DiTConfig(**SMALL, context_width=12, norm_eps=0.25))
     norms = [m.eps for m in model.modules() if isinstance(m, torch.nn.LayerNorm)]
@@ -324,6 +330,7 @@ def test_compiles_as_one_graph(options):
         ({"null_class": True}, "null_class must be False"),
         ({"conditioning": "film"}, "conditioning must be one of"),
         ({"positions": "rotary"}, "positions must be one of 'sincos', 'learned'"),
+        ({"label_std": 0.0}, "label_std must be above 0"),
         ({"norm_eps": float("nan")}, "norm_eps must be above 0"),
         ({"conditioning": "cross_attention", "context_width": 8}, "use 'adaln_zero'"),
     ],
