@@ -95,3 +95,12 @@ def test_bad_input_is_named():
     for rounds in (0, -1, 1.5):
         with pytest.raises(ConfigError, match="rounds must be a whole number of at least 1"):
             GraphemeToPhonemeRules(["a"], [["A"]], rounds=rounds)
+
+
+def test_a_context_seen_twice_decides_and_left_over_phones_count_once():
+    twice = GraphemeToPhonemeRules(
+        ["ba", "ba", "ca", "ca", "ca"], [["B", "X"]] * 2 + [["C", "A"]] * 3
+    )
+    assert twice.predict("ba") == ["B", "X"]
+    many = ["A", "B", "C", "D", "E"]
+    assert sum(map(list, RULES.align("ca", many)), []) == many

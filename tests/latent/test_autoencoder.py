@@ -271,3 +271,10 @@ def test_configs_compare_by_value():
     assert one == other and hash(one) == hash(other) and repr(one) == repr(other)
     assert AutoencoderConfig(**(SMALL | {"widths": [8, 16]})) == one
     assert AutoencoderConfig(**(SMALL | {"depth": 2})) != one
+
+
+def test_a_narrow_channel_is_not_constant():
+    model = build()
+    model.encoder[-1].weight.data[1] *= 1e-3
+    fit_latent_scale(model, pictures(50))
+    assert 1e-6 < model.latent_std[1] < 1e-2

@@ -187,3 +187,17 @@ def test_no_sample_is_no_number(autoencoder):
             model.sample(n, seeded())
     with pytest.raises(DataError, match="images must have pixels in"):
         model.loss(255 * pictures().abs(), seeded(), label=torch.zeros(5).long())
+
+
+def test_the_default_is_twenty_even_steps_without_guidance(autoencoder):
+    asked = []
+
+    class Listens(torch.nn.Module):
+        config = DiTConfig(**LATENT)
+
+        def forward(self, x_t, time):
+            asked.append(time[0].item())
+            return x_t
+
+    LatentDiffusion(Listens(), autoencoder).sample(2, seeded())
+    assert asked == pytest.approx([1 - k / 20 for k in range(20)], abs=1e-6)

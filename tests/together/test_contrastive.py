@@ -108,3 +108,8 @@ def test_runs_on_another_device_and_can_be_copied():
     other = pickle.loads(pickle.dumps(copy.deepcopy(pair)))
     assert torch.equal(other(pictures, tokens), pair(pictures, tokens))
     assert pair.to("meta").loss(pictures.to("meta"), tokens.to("meta")).device.type == "meta"
+
+
+def test_the_empty_caption_has_an_embedding():
+    pair = make_pair()
+    assert torch.isfinite(pair.embed_captions(encode_captions([None]))).all()

@@ -66,3 +66,10 @@ def test_bad_input():
     for wrong in (-1, 20):
         with pytest.raises(DataError, match="tokens must lie between 0 and 19"):
             encoder(torch.full((1, MAX_LENGTH), wrong))
+
+
+def test_the_default_is_two_blocks_of_width_96_and_four_heads():
+    encoder = TextEncoder(20, MAX_LENGTH)
+    assert encoder.words.weight.shape == (20, 96)
+    assert len(encoder.blocks) == 2
+    assert encoder.blocks[0].attention.heads == 4

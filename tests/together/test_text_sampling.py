@@ -177,3 +177,10 @@ def test_bad_input(model, autoencoder):
         sample(model, autoencoder, tokens[:, :9], seeded())
     with pytest.raises(ShapeError, match=r"latents of shape \(4, 8, 8\).* are \(4, 16, 16\)"):
         sample(model, Autoencoder(AutoencoderConfig(widths=(8,))), tokens, seeded(), steps=1)
+
+
+def test_the_defaults_are_eight_even_steps_of_euler_with_a_scale_of_two(model, autoencoder):
+    tokens = encode_captions([RED])
+    options = {"steps": 8, "guidance_scale": 2.0, "sampler": "euler", "shift": 1.0}
+    wanted = sample(model, autoencoder, tokens, seeded(1), **options)
+    assert torch.equal(sample(model, autoencoder, tokens, seeded(1)), wanted)

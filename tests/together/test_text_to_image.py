@@ -154,3 +154,13 @@ def test_bad_input(model):
         model(latents, torch.ones(2), tokens + 17)
     with pytest.raises(ConfigError, match="time must"):
         model(latents, torch.full((2,), 500.0), tokens)
+
+
+def test_a_tenth_of_the_captions_is_dropped_unless_told(model):
+    latents, tokens = torch.zeros(40, 4, 8, 8), encode_captions([RED]).repeat(40, 1)
+    with torch.no_grad():
+        found, wanted = (
+            model.loss(latents, tokens, seeded(1)),
+            model.loss(latents, tokens, seeded(1), cond_drop_prob=0.1),
+        )
+    assert torch.equal(found, wanted)
