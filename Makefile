@@ -33,6 +33,22 @@ PACKAGE_TESTS := $(addprefix tests/,attention data diffusion evaluation exercise
 UV_COMPILE := $(BIN)/python -m uv pip compile -q --universal --python-version 3.11 \
 	--fork-strategy fewest --annotation-style line --custom-compile-command "make lock" $(LOCK)
 
+# In this order: later ones load what earlier ones have trained.
+EXPERIMENTS := diffusion.train_digits_ddpm \
+	diffusion.train_digits_consistency \
+	diffusion.train_digits_guided \
+	diffusion.measure_digits_samplers \
+	transformers.train_pronunciation \
+	transformers.train_shakespeare \
+	transformers.train_bert_shakespeare \
+	transformers.train_vit_mnist \
+	diffusion.train_mnist_unet \
+	latent.train_shapes_autoencoder \
+	latent.measure_latent_diffusion \
+	together.measure_dit \
+	together.train_text_to_image \
+	together.measure_text_encoders
+
 .DEFAULT_GOAL := help
 .PHONY: help book serve test test-code test-mutations test-chapters test-site test-lowest test-package \
 	mutants mutants-sample lab bench lint lock notebooks students checkpoints clean
@@ -101,20 +117,7 @@ students: $(INSTALLED)  ## make the student edition: notebooks and a website wit
 	$(BIN)/python tools/students.py --site
 
 checkpoints: $(INSTALLED)  ## train the shipped checkpoints again (this takes a while)
-	$(BIN)/python tools/train_digits.py
-	$(BIN)/python tools/train_digits_consistency.py
-	$(BIN)/python tools/train_digits_guided.py
-	$(BIN)/python tools/measure_samplers.py
-	$(BIN)/python tools/train_pronunciation.py
-	$(BIN)/python tools/train_shakespeare.py
-	$(BIN)/python tools/train_bert.py
-	$(BIN)/python tools/train_vit.py
-	$(BIN)/python tools/train_mnist.py
-	$(BIN)/python tools/train_shapes_autoencoder.py
-	$(BIN)/python tools/measure_latent_diffusion.py
-	$(BIN)/python tools/measure_dit.py
-	$(BIN)/python tools/train_text_to_image.py
-	$(BIN)/python tools/compare_text_encoders.py
+	for name in $(EXPERIMENTS); do $(BIN)/python -m experiments.$$name || exit 1; done
 	$(BIN)/python tools/export_onnx.py
 
 clean:  ## remove what was built; the environment stays

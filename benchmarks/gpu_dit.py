@@ -21,14 +21,14 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from attnoise.together import PRESETS, DiT, DiTConfig
+from attnoise.together import DIT_PRESETS, DiT, DiTConfig
 
 from .gpt_gpu import peak_of, synchronised_clock
 
 
 def latent_config(name: str) -> DiTConfig:
     """Return a published size with patches of 2 for 32 x 32 x 4 latents."""
-    return DiTConfig(image_size=32, classes=1000, null_class=True, **PRESETS[name])
+    return DiTConfig(image_size=32, classes=1000, null_class=True, **DIT_PRESETS[name])
 
 
 def operations_per_image(config: DiTConfig) -> float:
@@ -79,7 +79,7 @@ def measure_speed(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     sizes = ("DiT-S", "DiT-B")
-    parser.add_argument("--sizes", nargs="+", choices=PRESETS, default=sizes)
+    parser.add_argument("--sizes", nargs="+", choices=[*sizes, "DiT-L", "DiT-XL"], default=sizes)
     parser.add_argument("--batch", type=int, default=256, help="images in a step")
     parser.add_argument("--steps", type=int, default=20, help="steps in each of five timed runs")
     parser.add_argument("--peak", type=float, help="operations per second of a card not listed")

@@ -47,7 +47,7 @@ def main() -> None:
     words, known = model.text(tokens.repeat(2, 1))
 
     def whole():
-        sample(model, autoencoder, tokens, generator, steps=STEPS, scale=scale,
+        sample(model, autoencoder, tokens, generator, steps=STEPS, guidance_scale=scale,
                sampler=chosen["name"], shift=chosen["shift"])  # fmt: skip
 
     def network():

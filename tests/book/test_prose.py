@@ -94,7 +94,7 @@ def test_readme_gives_the_numbers_of_the_checkpoints():
         draws = card["result"] if isinstance(card["result"], list) else [card["result"]]
         means = [
             sum(draw[distance] for draw in draws) / len(draws),
-            card["baseline_per_class_gaussian"][distance],
+            card["baseline"]["per_class_gaussian"][distance],
             card["floor"][distance],
         ]
         wanted += [round(m[0] if isinstance(m, list) else m, 2) for m in means]

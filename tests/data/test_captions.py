@@ -7,13 +7,13 @@ import pytest
 
 from attnoise.data.captions import (
     COLOURS,
-    LENGTH,
+    MAX_LENGTH,
     PADDING,
     SHAPES,
     WITHHELD,
     WORDS,
     Caption,
-    Thing,
+    SceneObject,
     all_captions,
     encode_captions,
     load_captions,
@@ -26,8 +26,8 @@ from attnoise.errors import ConfigError, DataError
 def test_the_grammar_makes_as_many_captions_as_counted_by_hand():
     captions = all_captions()
     assert len(WORDS) == len(set(WORDS)) == 19
-    # 60 things; a second thing may be any but the two of the same colour and shape
-    assert Counter(len(c.things) for c in captions) == {1: 60, 2: 60 * 58 * 4}
+    # 60 objects; a second one may be any but the two of the same colour and shape
+    assert Counter(len(c.objects) for c in captions) == {1: 60, 2: 60 * 58 * 4}
     assert len(set(map(str, captions))) == 13_980
 
 
@@ -45,8 +45,8 @@ def test_the_splits_share_out_all_captions():
 
 
 def test_no_withheld_pair_is_in_training_but_every_word_is():
-    things = [thing for caption in load_captions("train") for thing in caption.things]
-    pairs = {(thing.colour, thing.shape) for thing in things}
+    objects = [each for caption in load_captions("train") for each in caption.objects]
+    pairs = {(each.colour, each.shape) for each in objects}
     assert not pairs & WITHHELD
     assert pairs == set(product(COLOURS, SHAPES)) - WITHHELD
     assert {word for c in load_captions("train") for word in str(c).split()} == set(WORDS)
@@ -60,7 +60,7 @@ def test_no_unseen_caption_was_seen_from_its_other_side_or_with_colours_exchange
 
 
 def test_the_other_side_means_the_same():
-    small, large = Thing("small", "red", "ring"), Thing("large", "blue", "cross")
+    small, large = SceneObject("small", "red", "ring"), SceneObject("large", "blue", "cross")
     assert Caption((small, large), "below").meaning == Caption((large, small), "above")
     assert Caption((small, large), "right of").meaning == Caption((large, small), "left of")
     assert Caption((small, large), "above").meaning == Caption((small, large), "above")
@@ -77,7 +77,7 @@ def test_swapped_captions_come_in_pairs_of_the_same_words():
 
 def test_tokens_are_words_then_padding():
     tokens = encode_captions([parse_caption("a large red circle"), None])
-    assert tokens.shape == (2, LENGTH)
+    assert tokens.shape == (2, MAX_LENGTH)
     words = [WORDS[token - 1] for token in tokens[0].tolist() if token != PADDING]
     assert words == ["a", "large", "red", "circle"]
     assert tokens[1].eq(PADDING).all()
@@ -107,9 +107,9 @@ def test_the_longest_caption_fills_the_tokens():
         ("a red large circle", "as size it may have small, large"),
         ("a large circle red", "as colour it may have red"),
         ("large red circle a", "'large red circle a'"),
-        ("a large red", "one thing, or two"),
-        ("a large red circle above", "one thing, or two"),
-        ("a large red circle left a small blue ring", "one thing, or two"),
+        ("a large red", "one object, or two"),
+        ("a large red circle above", "one object, or two"),
+        ("a large red circle left a small blue ring", "one object, or two"),
         ("a large red circle above a small red circle", "differ in colour or shape"),
     ],
 )

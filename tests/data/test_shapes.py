@@ -17,7 +17,7 @@ from attnoise.data.shapes import (
     draw_captions,
     place,
 )
-from attnoise.errors import ConfigError
+from attnoise.errors import ConfigError, DataError
 
 
 def generator(seed=0):
@@ -87,7 +87,7 @@ def test_everything_lies_inside_and_apart_and_as_the_caption_says():
         assert abs(across) <= along / 2 + 1e-4
 
 
-def test_no_two_things_cover_one_pixel():
+def test_no_two_objects_cover_one_pixel():
     covered = coverage(place(load_captions("train")[::9], generator(2)))
     assert float(covered.min(dim=1).values.max()) == 0
 
@@ -116,3 +116,9 @@ def test_pixels_lie_between_minus_one_and_one():
 def test_nothing_to_draw_is_an_error():
     with pytest.raises(ConfigError, match="captions must hold one"):
         draw_captions([], generator())
+
+
+@pytest.mark.bad_input
+def test_texts_are_read_first():
+    with pytest.raises(DataError, match="captions must be a list of Caption"):
+        draw_captions(["a large red circle"], generator())

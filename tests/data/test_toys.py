@@ -56,7 +56,17 @@ def test_board_is_dark_at_its_corner_and_light_beside_it():
 def test_bad_input_is_named():
     with pytest.raises(ConfigError, match="fields must be even and at least 2, but it is 3"):
         Checkerboard(3)
-    with pytest.raises(ConfigError, match="std must be above 0, but it is 0"):
-        ring_of_gaussians(std=0)
+    for std in (0, -1, math.nan, math.inf):
+        with pytest.raises(ConfigError, match="std must be above 0 and finite, but it is"):
+            ring_of_gaussians(std=std)
+    with pytest.raises(ConfigError, match="blobs must be a whole number of at least 1"):
+        ring_of_gaussians(0)
+    with pytest.raises(ConfigError, match="radius must be above 0"):
+        spiral(radius=math.nan)
+    with pytest.raises(ConfigError, match="half_width must be above 0"):
+        Checkerboard(half_width=-1)
+    for toy in TOYS.values():
+        with pytest.raises(ConfigError, match="n must be a whole number of at least 1"):
+            toy.sample(0)
     with pytest.raises(ShapeError, match=r"centres must have shape .*\(5,\)"):
         GaussianMixture(torch.zeros(5), 0.1)

@@ -44,11 +44,11 @@ def test_loss_is_nearly_zero_for_the_exact_model_and_vanishes_with_finer_times()
         generator = torch.Generator().manual_seed(0)
         times = make_timesteps(PATH, steps)
         losses.append(
-            consistency_loss(Exact(), Exact(), TEACHER, x0, PATH, times, generator).item()
+            consistency_loss(Exact(), Exact(), TEACHER, x0, PATH, generator, timesteps=times).item()
         )
     assert losses[0] < 1e-3 and losses[0] / losses[1] > 6 and losses[1] / losses[2] > 6
     lazy = PreconditionedDenoiser(lambda x, t: torch.zeros_like(x), PATH)  # answers E[x0], not x0
-    assert consistency_loss(lazy, lazy, TEACHER, x0, PATH, make_timesteps(PATH, 20)) > 3 * losses[0]
+    assert consistency_loss(lazy, lazy, TEACHER, x0, PATH, timesteps=times[::4]) > 3 * losses[0]
 
 
 def test_training_turns_a_network_into_a_jump():
@@ -76,7 +76,10 @@ def test_training_turns_a_network_into_a_jump():
     for _ in range(600):
         x0 = STD * torch.randn(64, 1, generator=generator, dtype=torch.float64)
         optimizer.zero_grad()
-        consistency_loss(call(network), call(slow), TEACHER, x0, PATH, times, generator).backward()
+        loss = consistency_loss(
+            call(network), call(slow), TEACHER, x0, PATH, generator, timesteps=times
+        )
+        loss.backward()
         assert all(p.grad is None for p in slow.parameters())
         optimizer.step()
         for kept, new in zip(slow.parameters(), network.parameters(), strict=True):
@@ -100,11 +103,11 @@ def test_two_jumps_add_fresh_noise_in_between_and_none_at_the_end():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ConfigError, match="times must end at 0, .* not at 0.1"):
-        consistency_loss(Exact(), Exact(), TEACHER, draw(3, 1), PATH, [1.0, 0.5, 0.1])
+    with pytest.raises(ConfigError, match="timesteps must end at 0, .* end at 0.1"):
+        consistency_loss(Exact(), Exact(), TEACHER, draw(3, 1), PATH, timesteps=[1.0, 0.5, 0.1])
     with pytest.raises(DataError, match="x0 must be finite"):
         consistency_loss(
-            Exact(), Exact(), TEACHER, draw(3, 1) * float("nan"), PATH, [1.0, 0.5, 0.0]
+            Exact(), Exact(), TEACHER, draw(3, 1) * float("nan"), PATH, timesteps=[1.0, 0.5, 0.0]
         )
     with pytest.raises(ConfigError, match="must fall within"):
         consistency_sample(Exact(), draw(3, 1), PATH, timesteps=(0.0, 1.0))

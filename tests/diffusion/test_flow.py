@@ -12,7 +12,6 @@ from attnoise.diffusion import (
     IdealDenoiser,
     LinearPath,
     Step,
-    TrigPath,
     euler_sample,
     flow_loss,
     logit_normal_times,
@@ -22,7 +21,7 @@ from attnoise.diffusion import (
     straightness,
 )
 from attnoise.diffusion.flow import uniform_times
-from attnoise.errors import ConfigError, DataError
+from attnoise.errors import ConfigError, DataError, ShapeError
 
 PATH = LinearPath()
 
@@ -30,28 +29,6 @@ PATH = LinearPath()
 def draw(*shape, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
-
-
-def test_the_path_is_straight():
-    alpha, sigma = PATH.levels(torch.tensor([0.0, 0.25, 1.0]))
-    assert_close(alpha, torch.tensor([1.0, 0.75, 0.0], dtype=torch.float64))
-    assert_close(alpha + sigma, torch.ones(3, dtype=torch.float64))
-    with pytest.raises(ConfigError, match="t must lie between 0 and T = 1.0, .* to 1.5"):
-        PATH.levels(torch.tensor([0.5, 1.5]))
-
-
-def test_the_trigonometric_path_is_a_quarter_of_a_circle():
-    path, t = TrigPath(), torch.tensor([0.0, math.pi / 6, math.pi / 2], dtype=torch.float64)
-    alpha, sigma = path.levels(t)
-    assert_close(alpha, torch.tensor([1.0, 0.75**0.5, 0.0], dtype=torch.float64))
-    assert_close(sigma, torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64))
-    assert alpha[2] == 0 and sigma[0] == 0  # exactly: noise alone, and data alone
-    times = torch.linspace(0, 1.5, 7, dtype=torch.float64)
-    alpha, sigma = path.levels(times)
-    assert_close(alpha.square() + sigma.square(), torch.ones(7, dtype=torch.float64))
-    assert_close(path.time_of(sigma / alpha), times)
-    with pytest.raises(ConfigError, match=r"t must lie between 0 and T = 1.57.*to 1.6"):
-        path.levels(torch.tensor([0.5, 1.6]))
 
 
 def test_logit_normal_times_have_a_normal_logit():
@@ -70,7 +47,7 @@ def test_shifting_multiplies_the_ratio_of_noise_and_signal(shift):
 
 
 @pytest.mark.parametrize("target", ["u", "v", "eps", "x0"])
-def test_every_target_has_the_same_loss_for_the_same_guess(target):
+def test_every_target_has_the_same_loss_for_the_same_prediction(target):
     data, x0 = draw(7, 3), draw(7, 3)
     ideal = IdealDenoiser(data, PATH)
 
@@ -90,7 +67,26 @@ def test_every_target_has_the_same_loss_for_the_same_guess(target):
     assert_close(
         loss(), flow_loss(velocity, x0, torch.Generator().manual_seed(1)), rtol=1e-4, atol=0
     )
-    assert loss(times="uniform") != loss()
+    assert loss(time_sampling="uniform") != loss()
+
+
+def test_shift_moves_the_times_of_the_loss():
+    seen = []
+    network = lambda x_t, time: seen.append(time) or x_t  # noqa: E731
+    for shift in (1.0, 3.0):
+        flow_loss(network, draw(50, 2), torch.Generator().manual_seed(0), shift=shift)
+    assert_close(seen[1], shift_times(seen[0], 3.0))
+    assert (seen[1] > seen[0]).all()
+
+
+def test_times_are_drawn_as_named():
+    seen = {}
+    for name in ("uniform", "logit_normal"):
+        network = lambda x_t, time, name=name: seen.update({name: time}) or x_t  # noqa: E731
+        generator = torch.Generator().manual_seed(0)
+        flow_loss(network, draw(20_000, 1), generator, time_sampling=name)
+    assert seen["uniform"].var().item() == pytest.approx(1 / 12, rel=0.03)
+    assert seen["logit_normal"].logit().std().item() == pytest.approx(1, rel=0.03)
 
 
 def test_least_loss_is_the_conditional_mean_of_the_velocity():
@@ -101,7 +97,9 @@ def test_least_loss_is_the_conditional_mean_of_the_velocity():
         def network(x_t, t):
             return factor * (x_t - exact(x_t, t.double())) / t[:, None]
 
-        return flow_loss(network, x0, torch.Generator().manual_seed(2), times="uniform").item()
+        return flow_loss(
+            network, x0, torch.Generator().manual_seed(2), time_sampling="uniform"
+        ).item()
 
     assert bent(1.0) < min(bent(0.9), bent(1.1))
 
@@ -134,16 +132,23 @@ def test_straightness_of_known_paths():
     assert straightness(steps) == pytest.approx(1, abs=1e-4)
 
 
+@pytest.mark.bad_input
 def test_bad_input_is_named():
-    with pytest.raises(ConfigError, match="std must be above 0, but it is 0"):
+    with pytest.raises(ConfigError, match="std must be above 0 and mean finite, but they are 0.0"):
         logit_normal_times(3, std=0.0)
     with pytest.raises(ConfigError, match="shift must be above 0, but it is -1"):
         shift_times(torch.tensor([0.5]), -1.0)
     with pytest.raises(ConfigError, match="target must be one of .* but it is 'w'"):
         flow_loss(lambda x, t: x, draw(3, 2), target="w")
-    with pytest.raises(ConfigError, match="times must be one of 'logit_normal', 'uniform'"):
-        flow_loss(lambda x, t: x, draw(3, 2), times="even")
+    with pytest.raises(ConfigError, match="time_sampling must be one of 'logit_normal', 'uniform'"):
+        flow_loss(lambda x, t: x, draw(3, 2), time_sampling="even")
     with pytest.raises(DataError, match="x0 must be finite"):
         flow_loss(lambda x, t: x, draw(3, 2) * float("inf"))
+    with pytest.raises(ShapeError, match="x0 must be floating-point numbers, .* torch.uint8"):
+        flow_loss(lambda x, t: x, torch.zeros(3, 8, 8, 1, dtype=torch.uint8))
+    with pytest.raises(ConfigError, match="shift must be above 0, but it is nan"):
+        flow_loss(lambda x, t: x, draw(3, 2), shift=math.nan)
+    with pytest.raises(ShapeError, match="eps must have the shape of x0"):
+        pair_by_transport(draw(3, 2), draw(4, 2))
     with pytest.raises(ConfigError, match="at least 2 steps, but they hold 0"):
         straightness([])

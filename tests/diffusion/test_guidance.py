@@ -37,7 +37,7 @@ class Counting:
     """A denoiser that remembers how many samples each call saw, and with which labels."""
 
     def __init__(self, denoiser=IDEAL):
-        self.denoiser, self.schedule, self.calls, self.labels = denoiser, SCHEDULE, [], []
+        self.denoiser, self.path, self.calls, self.labels = denoiser, SCHEDULE, [], []
 
     def __call__(self, x_t, t, label=None):
         self.calls.append(len(x_t))
@@ -47,7 +47,9 @@ class Counting:
 
 def network(null_class=True):
     torch.manual_seed(3)
-    config = DiTConfig(image_size=4, d=12, depth=1, heads=2, classes=5, null_class=null_class)
+    config = DiTConfig(
+        image_size=4, channels=1, d=12, depth=1, heads=2, classes=5, null_class=null_class
+    )
     model = DiT(config).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.2)  # the last layer starts at zero
@@ -86,7 +88,7 @@ def test_the_end_of_guided_gaussians_is_narrower_and_overshoots():
     assert 0 < end[1] - end[0] < 0.5  # and closer together than the class' standard deviation
 
 
-def test_null_label_leans_away_from_the_guess_without_a_label():
+def test_null_label_moves_away_from_the_prediction_without_a_label():
     denoiser, scale = network(), 3.0
     guided = GuidedDenoiser(denoiser, scale, null_label=5)
     x, t, label = (
@@ -153,7 +155,7 @@ def test_outside_the_interval_guidance_is_off_and_asks_once():
     assert_close(mixed[[0, 2]], IDEAL(x, t, label)[[0, 2]])
 
 
-def test_clip_cuts_the_guided_guess():
+def test_clip_cuts_the_guided_prediction():
     x, t, label = draw(5, 2), torch.full((5,), 30), torch.tensor([0, 1, 1, 0, 2])
     free = GuidedDenoiser(IDEAL, 9.0, negative=2)(x, t, label)
     cut = GuidedDenoiser(IDEAL, 9.0, negative=2, clip=1.5)(x, t, label)
@@ -161,7 +163,7 @@ def test_clip_cuts_the_guided_guess():
     assert_close(cut, free.clamp(-1.5, 1.5))
 
 
-def test_drop_labels_drops_the_share_and_keeps_the_rest():
+def test_drop_labels_drops_at_the_rate_and_keeps_the_rest():
     label = torch.arange(7 * 4000) % 7
     dropped = drop_labels(label, 7, 0.3, torch.Generator().manual_seed(0))
     gone = dropped == 7
@@ -183,18 +185,18 @@ def guide(denoiser=IDEAL, scale=2.0, **more):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: guide(), "exactly one guess .* but none was given"),
+        (lambda: guide(), "exactly one prediction .* but none was given"),
         (lambda: guide(null_label=3, negative=1), "null_label and negative was given"),
         (lambda: guide(network(null_class=False), null_label=5), "needs a model with a null class"),
         (lambda: guide(network(), null_label=3), "null_label must be 5, .* but it is 3"),
-        (lambda: guide(scale=math.nan, negative=1), "scale must be a finite number, but it is nan"),
-        (lambda: guide(scale=math.inf, negative=1), "scale must be a finite number"),
+        (lambda: guide(scale=math.nan, negative=1), "guidance_scale must be a finite number, but it is nan"),
+        (lambda: guide(scale=math.inf, negative=1), "guidance_scale must be a finite number"),
         (lambda: guide(negative=1, interval=(0.7, 0.2)), "low < high <= 1, but it is \\(0.7, 0.2"),
         (lambda: guide(negative=1, interval=(20, 400)), "fractions of T"),
         (lambda: guide(lambda x, t, y: x, negative=1, interval=(0.1, 0.2)), "says what T is"),
         (lambda: GuidedDenoiser(IDEAL, 2.0, negative=1)(draw(3, 2), torch.full((3,), 9)),
          "label must be given"),
-        (lambda: drop_labels(torch.tensor([0, 1]), 2, 1.5, torch.Generator()), "share must lie"),
+        (lambda: drop_labels(torch.tensor([0, 1]), 2, 1.5, torch.Generator()), "cond_drop_prob must lie"),
         (lambda: drop_labels(torch.tensor([0, 1]), 1, 0.5, torch.Generator()), "of class 1"),
     ],
 )  # fmt: skip

@@ -42,5 +42,6 @@ def test_a_schedule_that_ends_at_zero_still_does():
 
 
 def test_bad_shift_is_named():
-    with pytest.raises(ConfigError, match="shift must be above 0, but it is 0"):
-        shift_schedule(cosine_schedule(9), 0.0)
+    for shift in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ConfigError, match=f"shift must be above 0, but it is {shift}"):
+            shift_schedule(cosine_schedule(9), shift)

@@ -1,67 +1,18 @@
-"""The denoising networks: patches keep their place, conditions matter, sizes are checked."""
+"""Denoising networks: the one for points, the time's embedding, the checks that all share."""
+
+import math
 
 import pytest
 import torch
-from torch import nn
 from torch.testing import assert_close
 
-from attnoise.diffusion import (
-    PointDenoiser,
-    time_features,
-)
-from attnoise.errors import ConfigError, ShapeError
-from attnoise.together import DiT, DiTConfig
-from attnoise.transformers import Block
+from attnoise.diffusion import PointDenoiser, time_features
+from attnoise.diffusion.networks import check_classes, check_denoiser_input
+from attnoise.errors import ConfigError, DataError, ShapeError
 
 
 def draw(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def awake(**options):
-    """A small model whose zero-initialised parts are given weights, so that everything matters."""
-    torch.manual_seed(0)
-    model = DiT(DiTConfig(**{"d": 24, "depth": 2, **options}))
-    for layer in (model.write, *(block.modulation.to_vectors for block in model.blocks)):
-        nn.init.normal_(layer.weight, std=0.2)
-    return model
-
-
-def test_first_answer_is_zero():
-    model = DiT(DiTConfig(d=24, depth=2))
-    assert (model(draw(3, 1, 8, 8), torch.rand(3), torch.arange(3)) == 0).all()
-
-
-def test_patches_go_back_where_they_came_from():
-    model = awake(image_size=6, channels=3, patch=2, depth=1, classes=0, d=12)
-    model.read, model.write, model.norm = nn.Identity(), nn.Identity(), nn.Identity()
-    model.blocks, x = nn.ModuleList(), draw(2, 3, 6, 6)
-    model.positions.data.zero_()
-    assert_close(model(x, torch.rand(2)), x)
-
-
-def test_answer_depends_on_time_label_and_every_pixel():
-    model, x, t, label = awake(), draw(2, 1, 8, 8), torch.tensor([0.2, 0.7]), torch.tensor([3, 8])
-    before = model(x, t, label)
-    assert before.shape == x.shape
-    assert not torch.allclose(model(x, t + 0.1, label), before)
-    assert not torch.allclose(model(x, t, label - 1), before)
-    x[:, :, 7, 7] += 3
-    changed = (model(x, t, label) - before).abs() > 1e-6
-    assert changed[:, :, 0, 0].all()
-
-
-def test_it_is_made_of_the_course_block_and_each_sample_is_alone():
-    model, x, t, label = awake(), draw(3, 1, 8, 8), torch.rand(3), torch.arange(3)
-    assert all(type(block) is Block for block in model.blocks)
-    assert_close(model(x, t, label)[1:2], model(x[1:2], t[1:2], label[1:2]), atol=1e-5, rtol=1e-4)
-
-
-def test_gradients_reach_every_parameter():
-    model = awake()
-    model(draw(3, 1, 8, 8), torch.rand(3), torch.arange(3)).square().sum().backward()
-    still = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
-    assert still in ([], [f"blocks.{i}.attention.to_key.bias" for i in range(2)])
 
 
 def test_point_denoiser_sees_time_and_place():
@@ -80,18 +31,57 @@ def test_time_features_tell_neighbouring_steps_apart():
     assert (features[1:] - features[:-1]).norm(dim=-1).min() > 0.5
 
 
+def test_time_features_of_half_precision_are_those_of_float32():
+    time = torch.tensor([0.875, 0.25])  # exact in bfloat16
+    assert_close(time_features(time.bfloat16(), 64), time_features(time, 64), atol=0, rtol=0)
+    assert time_features(time.half(), 64).dtype == torch.float32
+
+
+class Shape:
+    image_size, channels, classes, null_class = 8, 1, 10, False
+
+
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("call", "message", "error"),
     [
-        (lambda: DiTConfig(patch=3), "multiple of patch, but they are 8 and 3", ConfigError),
-        (lambda: DiTConfig(d=90, heads=4), "d = 90, heads = 4", ConfigError),
         (lambda: PointDenoiser(d=15), "d must be even", ConfigError),
-        (lambda: awake()(draw(2, 1, 9, 8), torch.rand(2), torch.arange(2)), r"\(batch, 1, 8, 8\), but its shape is \(2, 1, 9, 8\)", ShapeError),
-        (lambda: awake()(draw(2, 1, 8, 8), torch.rand(2)), "10 classes, but no label", ShapeError),
-        (lambda: awake(classes=0)(draw(2, 1, 8, 8), torch.rand(2), torch.arange(2)), "0 classes, but a label", ShapeError),
+        (lambda: PointDenoiser(depth=0), "depth must be a whole number of at least 1", ConfigError),
+        (lambda: PointDenoiser(0), "axes must be a whole number of at least 1", ConfigError),
+        (lambda: PointDenoiser(d=8)(draw(2, 3), torch.rand(2)), r"\(batch, 2\), but its shape is \(2, 3\)", ShapeError),
+        (lambda: PointDenoiser(d=8)(draw(2, 2), torch.rand(1)), r"time must have shape \(2,\)", ShapeError),
+        (lambda: PointDenoiser(d=8)(draw(2, 2), torch.tensor([0.5, 500.0])), r"in \[0, 1\], but it ranges from 0.5 to 500; networks take t / T", ConfigError),
+        (lambda: time_features(torch.rand(2), 7), "width must be even and at least 2, but it is 7", ConfigError),
+        (lambda: check(draw(2, 1, 9, 8)), r"\(batch, 1, 8, 8\), but its shape is \(2, 1, 9, 8\)", ShapeError),
+        (lambda: check(draw(2, 8, 8, 1)), "channels first", ShapeError),
+        (lambda: check(torch.zeros(2, 1, 8, 8, dtype=torch.uint8)), "dtype is torch.uint8; .* / 127.5 - 1", ShapeError),
+        (lambda: check(time=torch.tensor([0.1, 1.5])), r"time must lie in \[0, 1\]", ConfigError),
+        (lambda: check(time=torch.tensor([0.1, math.nan])), r"time must lie in \[0, 1\]", ConfigError),
+        (lambda: check(time=torch.tensor([0, 1])), "dtype torch.int64", ShapeError),
+        (lambda: check(time=torch.tensor(0.5)), r"time must have shape \(2,\).* has shape \(\)", ShapeError),
+        (lambda: check(label=None), "10 classes, but no label", ShapeError),
+        (lambda: check(label=torch.tensor([2])), r"label must have shape \(2,\).* shape \(1,\)", ShapeError),
+        (lambda: check(label=torch.rand(2)), "dtype torch.float32", ShapeError),
+        (lambda: check(label=torch.tensor([0, 10])), "between 0 and 9, but it ranges from 0 to 10", DataError),
+        (lambda: check(label=torch.tensor([-1, 3])), "between 0 and 9, but it ranges from -1", DataError),
+        (lambda: check_classes(0, True), "null_class must be False", ConfigError),
     ],
 )  # fmt: skip
 def test_bad_input_is_named(call, message, error):
     with pytest.raises(error, match=message):
         call()
+
+
+def check(x_t=None, time=None, label=0):
+    """Check the input of a network for 8 x 8 images in 10 classes; what is not given is right."""
+    x_t = draw(2, 1, 8, 8) if x_t is None else x_t
+    time = torch.rand(2) if time is None else time
+    label = torch.arange(2) if isinstance(label, int) else label
+    check_denoiser_input(Shape(), x_t, time, label)
+
+
+def test_good_input_passes():
+    check()
+    check(time=torch.tensor([0.0, 1.0]), label=torch.tensor([0, 9]))
+    check_classes(0, False)
+    check_classes(1, True)

@@ -85,10 +85,10 @@ def test_same_generator_same_noise():
     ("call", "message", "error"),
     [
         (lambda s: add_noise(draw(3, 2), torch.tensor([1, 2, 41]), draw(3, 2), s), "T = 40", ConfigError),
-        (lambda s: add_noise(draw(3, 2), torch.tensor([1, 2]), draw(3, 2), s), "one time per sample: x has 3", ShapeError),
+        (lambda s: add_noise(draw(3, 2), torch.tensor([1, 2]), draw(3, 2), s), "t must hold one time: x has 3", ShapeError),
         (lambda s: add_noise(draw(3, 2), torch.tensor([1, 2, 3]), draw(2, 3), s), r"eps must have the shape of x0, \(3, 2\)", ShapeError),
         (lambda s: forward_step(draw(3, 2), torch.tensor([0, 1, 2]), s), "between 1 and T = 40, .* from 0", ConfigError),
-        (lambda s: posterior(draw(1, 2), draw(1, 2), torch.tensor([3]), s, torch.tensor([3])), "s must be earlier than t", ConfigError),
+        (lambda s: posterior(draw(1, 2), draw(1, 2), torch.tensor([3]), s, torch.tensor([3])), "s must be at least 0 and earlier than t", ConfigError),
     ],
 )  # fmt: skip
 def test_bad_input_is_named(call, message, error):

@@ -1,6 +1,8 @@
 """Schedules: constants from the papers, the rescaling, properties that all share, errors."""
 
+import copy
 import math
+import pickle
 
 import pytest
 import torch
@@ -58,13 +60,63 @@ def test_every_schedule_starts_at_data_and_falls_to_noise(name, T):
     )
 
 
+def test_schedules_are_equal_by_value():
+    assert cosine_schedule(9) == cosine_schedule(9) != cosine_schedule(8)
+    assert cosine_schedule(9) != linear_schedule(9, rescale=False)
+    assert cosine_schedule(9) != Schedule(cosine_schedule(9).alpha_bar, "another name")
+    assert hash(cosine_schedule(9)) == hash(cosine_schedule(9))
+    assert len({cosine_schedule(9), cosine_schedule(9), cosine_schedule(8)}) == 2
+    assert cosine_schedule(9) != "cosine"
+    assert repr(cosine_schedule(9)) == "Schedule('cosine', T=9, alpha_bar_T=2.97e-05)"
+
+
+def test_schedules_survive_copies_and_files():
+    schedule = cosine_schedule(9)
+    schedule.levels(torch.tensor([3]))
+    for twin in (copy.deepcopy(schedule), pickle.loads(pickle.dumps(schedule))):
+        assert twin == schedule
+        assert_close(twin.levels(torch.tensor([4.5])), schedule.levels(torch.tensor([4.5])))
+
+
+def test_one_look_up_gives_alpha_sigma_and_snr():
+    schedule, t = cosine_schedule(1000), torch.tensor([1, 500, 999, 1000])
+    alpha, sigma = schedule.levels(t)
+    assert alpha.dtype == sigma.dtype == torch.float64
+    assert_close(alpha, schedule.alpha_bar[t].sqrt())
+    assert_close(sigma, (1 - schedule.alpha_bar[t]).sqrt())
+    assert_close(schedule.snr(t), (alpha / sigma).square().float())
+    assert_close(schedule.levels(t.double()), (alpha, sigma))
+    assert schedule.levels(t.to(torch.int32))[0].tolist() == alpha.tolist()
+
+
+def test_tables_are_copied_to_a_device_once_and_are_float32_where_there_is_no_float64():
+    schedule, meta = cosine_schedule(9), torch.device("meta")
+    first = schedule.levels(torch.empty(3, dtype=torch.long, device=meta))[0]
+    assert first.dtype == torch.float32 and first.device == meta
+    assert schedule._table(meta) is schedule._table(meta)
+    table = schedule._table(torch.device("cpu")).float()  # and there sigma keeps its digits
+    assert_close(table[1, 1].item(), 1 - schedule.alpha_bar[1].item(), rtol=1e-6, atol=0)
+
+
+def test_zero_terminal_schedules_say_so():
+    assert Schedule(torch.tensor([1.0, 0.5, 0.0]).double()).ends_in_noise
+    assert not cosine_schedule(9).ends_in_noise
+
+
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: make_schedule("cosin"), "'linear', 'cosine', 'sigmoid', but it is 'cosin'; did you mean 'cosine'"),
         (lambda: linear_schedule(0), "T must be a whole number of at least 1, but it is 0"),
-        (lambda: linear_schedule(10), "every beta must lie in .* to 2"),
+        (lambda: linear_schedule(10), r"beta_start and beta_end must lie in \(0, 1\).* with few steps \(T = 10\)"),
+        (lambda: linear_schedule(beta_end=math.nan), "beta_end must lie"),
+        (lambda: cosine_schedule(9, offset=-1.0), "offset must be at least 0"),
+        (lambda: cosine_schedule(9, beta_max=1.0), "beta_max lie"),
+        (lambda: Schedule.from_beta(torch.tensor([])), "beta must hold"),
+        (lambda: Schedule.from_beta(torch.tensor([0.1, math.nan])), "every beta must lie"),
+        (lambda: make_schedule("sigmoid", 9, tau=math.nan), "tau > 0"),
+        (lambda: cosine_schedule(9).levels(torch.tensor([math.nan])), "between 0 and T = 9"),
         (lambda: make_schedule("sigmoid", 9, tau=0), "tau > 0"),
         (lambda: cosine_schedule(9).alpha(torch.tensor([10])), "between 0 and T = 9, .* 10 to 10"),
         (lambda: cosine_schedule(9).alpha(torch.tensor([-1])), "from -1 to -1"),

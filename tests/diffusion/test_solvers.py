@@ -177,13 +177,14 @@ def test_edm_without_churn_is_heun():
 
 
 @pytest.mark.parametrize("name", ["linear", "flow"])
-def test_euler_in_straight_clocks_is_ddim(name):
+def test_euler_in_ve_and_flow_is_ddim(name):
     path, start = PATHS[name], 0.9
     denoiser = IdealDenoiser(CENTRES, path, std=0.3)
     times, x = [start * path.T, 0.5 * path.T, 0.2 * path.T, 0.0], draw(5, 2)
     expected = last(ddim_sample(denoiser, x, path, timesteps=times))
-    for clock in ("sigma", "flow"):
-        assert_close(last(euler_sample(denoiser, x, path, timesteps=times, clock=clock)), expected)
+    for name in ("ve", "flow"):
+        end = euler_sample(denoiser, x, path, timesteps=times, parametrisation=name)
+        assert_close(last(end), expected)
     other = last(euler_sample(denoiser, x, path, timesteps=times, parametrisation="trig"))
     assert (other - expected).abs().max() > 1e-3
 
@@ -204,9 +205,9 @@ def test_mean_and_covariance_of_gaussian_data(solver, name):
     path, spacing = PATHS[name], "even" if name == "flow" else "karras"
     exact = GaussianDenoiser(MEAN, COVARIANCE, path)
     start = torch.cat([torch.zeros(1, 2), torch.eye(2)]).double()
-    clock = {"parametrisation": "flow"} if solver in (euler_sample, heun_sample) else {}
+    options = {"parametrisation": "flow"} if solver in (euler_sample, heun_sample) else {}
     grid = make_timesteps(path, 400, spacing)
-    end = last(solver(exact, start, path, timesteps=grid, **clock))
+    end = last(solver(exact, start, path, timesteps=grid, **options))
     mean, axes = end[0], end[1:] - end[0]  # on Gaussian data the way down is linear
     tolerance = 0.02 if solver in (ddim_sample, euler_sample) else 0.008
     # what is left of the data at T is in the start, too: a little of the mean is missing
@@ -276,7 +277,7 @@ def test_the_last_step_adds_no_noise_and_one_generator_gives_one_result(solver):
 
 
 @pytest.mark.parametrize("path", [LinearPath(), zero_terminal(linear_schedule(100))])
-def test_all_solvers_but_the_clock_of_sigma_start_from_noise_alone(path):
+def test_all_samplers_but_ve_start_from_noise_alone(path):
     denoiser, x = IdealDenoiser(CENTRES, path, std=0.3), draw(5, 2)
     grid = make_timesteps(path, 40)
     flow = {"parametrisation": "flow"}
@@ -288,7 +289,7 @@ def test_all_solvers_but_the_clock_of_sigma_start_from_noise_alone(path):
     ]
     for end in ends:
         assert_close(end, ends[1], atol=0.15, rtol=0)
-    with pytest.raises(ConfigError, match="clock must not be 'sigma'.*use 'flow' or 'angle'"):
+    with pytest.raises(ConfigError, match="parametrisation must not be 've'.*use 'flow' or 'trig'"):
         heun_sample(denoiser, x, path, timesteps=grid)
 
 
@@ -333,9 +334,15 @@ def test_time_of_is_the_inverse_of_the_levels(name):
         (lambda d, x, p: ddim_sample(d, x, p, timesteps=[50]), "must fall"),
         (lambda d, x, p: ddim_sample(d, x, p, timesteps=[50, 0], eta=1.5), "eta must lie"),
         (lambda d, x, p: edm_sample(d, x, p, timesteps=[50, 9, 0], churn=-1.0), "churn and noise"),
-        (lambda d, x, p: euler_sample(d, x, p, timesteps=[50, 0], clock="angel"), "'angle'\\?"),
+        (
+            lambda d, x, p: euler_sample(d, x, p, timesteps=[50, 0], parametrisation="trigg"),
+            "'trig'\\?",
+        ),
         (lambda d, x, p: invert(d, x, p, timesteps=[0, 25, 50]), "begin above 0"),
-        (lambda d, x, p: make_timesteps(p, 0), "steps must be at least 1, but it is 0"),
+        (
+            lambda d, x, p: make_timesteps(p, 0),
+            "steps must be a whole number of at least 1, but it is 0",
+        ),
         (lambda d, x, p: make_timesteps(p, 9, "karas"), "did you mean 'karras'"),
         (lambda d, x, p: make_timesteps(LinearPath(), 9, "karras"), "noise alone.*use 'even'"),
     ],

@@ -1,5 +1,6 @@
 """The U-Net: its blocks are the course's, its skips carry detail, conditions matter."""
 
+import jaxtyping
 import pytest
 import torch
 from torch import nn
@@ -80,6 +81,16 @@ def test_a_null_class_is_one_row_more():
     assert model(x, torch.rand(2), torch.full((2,), 4)).shape == x.shape
 
 
+def test_compiles_as_one_graph():
+    jaxtyping.config.update("jaxtyping_disable", True)  # the checks of shapes are no graph
+    torch._dynamo.reset()
+    model, x, time, label = awake(), draw(2, 3, 12, 12), torch.tensor([0.2, 0.9]), torch.arange(2)
+    with torch.no_grad():
+        wanted = model(x, time, label)
+        whole = torch.compile(model, fullgraph=True, backend="eager")
+        assert_close(whole(x, time, label), wanted)
+
+
 def test_the_config_is_rebuilt_from_a_card():
     assert UNetConfig(**{**SMALL, "widths": [8, 16, 24]}) == UNetConfig(**SMALL)
 
@@ -88,7 +99,13 @@ def test_the_config_is_rebuilt_from_a_card():
     ("options", "message"),
     [
         ({"image_size": 14}, "multiple of .* 4, but it is 14"),
-        ({"patch": 0}, "image_size must be a multiple"),
+        ({"patch": 0}, "patch must be a whole number of at least 1, but it is 0"),
+        ({"depth": -1}, "depth must be a whole number of at least 1"),
+        ({"heads": 0}, "heads must be"),
+        ({"channels": 0}, "channels must be"),
+        ({"widths": ()}, "widths must be"),
+        ({"widths": (-8, 16)}, "widths must be"),
+        ({"classes": -1}, "classes at least 0"),
         ({"widths": (8, 16, 20)}, "widths must be multiples of 8"),
         ({"heads": 5}, "with 5 heads"),
         ({"classes": 0, "null_class": True}, "null_class must be False"),

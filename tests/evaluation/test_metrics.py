@@ -4,17 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from attnoise.data import load_digits
 from attnoise.errors import ConfigError, DataError, ShapeError
-from attnoise.evaluation.baselines import PerClassGaussian, class_means
-from attnoise.evaluation.classifiers import digit_classifier
 from attnoise.evaluation.metrics import (
-    bootstrap_interval,
     frechet_distance,
     frechet_floor,
     memorisation_alarm,
     nearest_distances,
     precision_recall,
+    rows,
     two_sample_test,
     wilson_interval,
 )
@@ -57,27 +54,7 @@ def test_floor_falls_with_the_sample_count_and_holds_its_mean():
     assert many.high < few.low
 
 
-def test_wilson_interval_by_the_formula():
-    found, z = wilson_interval(45, 50), 1.959964
-    centre = (0.9 + z**2 / 100) / (1 + z**2 / 50)
-    half = z / (1 + z**2 / 50) * np.sqrt(0.9 * 0.1 / 50 + z**2 / (4 * 50**2))
-    assert found == pytest.approx((0.9, centre - half, centre + half), abs=1e-5)
-    assert wilson_interval(50, 50).high == pytest.approx(1)
-    with pytest.raises(ConfigError, match="hits = 5 and n = 3"):
-        wilson_interval(5, 3)
-
-
-def test_bootstrap_interval_of_a_mean_is_two_standard_errors():
-    x = draw(400)
-    found = bootstrap_interval(x, seed=0)
-    error = x.std() / 20
-    assert found.value == x.mean()
-    assert found.low == pytest.approx(x.mean() - 1.96 * error, abs=0.02)
-    assert found.high == pytest.approx(x.mean() + 1.96 * error, abs=0.02)
-    assert found == bootstrap_interval(x, seed=0)
-
-
-def test_alarm_rings_for_copies_and_stays_silent_for_the_unseen():
+def test_the_alarm_is_on_for_copies_and_off_for_unseen_samples():
     train, unseen, copies = draw(300, 6), draw(200, 6, seed=1), draw(300, 6)[:150]
     assert memorisation_alarm(copies + 1e-3, train, unseen).alarm
     assert not memorisation_alarm(draw(200, 6, seed=2), train, unseen).alarm
@@ -116,36 +93,82 @@ def test_nan_and_misfits_are_named():
         nearest_distances(x[:1], x)
 
 
-def test_judge_reads_unseen_digits():
-    unseen, judge = load_digits("test"), digit_classifier()
-    assert judge.agreement(*unseen).value > 0.98
-    assert judge.agreement(unseen.images, (unseen.labels + 1) % 10).value < 0.02
-    features = judge.features(unseen.images)
-    assert features.shape == (445, 64)
-    assert (features >= 0).all()
-    outputs = features @ judge.mlp.coefs_[1] + judge.mlp.intercepts_[1]
-    assert (outputs.argmax(1) == judge.mlp.predict(unseen.images.flatten(1).numpy())).all()
+def test_precision_reaches_to_the_kth_neighbour_itself():
+    # On a line at 0, 1, 3, 7: the second neighbours of these lie 3, 2, 3 and 6 away.
+    real = np.array([[0.0], [1.0], [3.0], [7.0]])
+    # -3 lies on the edge of 0's ball; -3.1 outside every ball; 13 on the edge of 7's; 13.1 outside.
+    fake = np.array([[-3.0], [-3.1], [13.0], [13.1]])
+    assert precision_recall(real, fake, k=2)[0] == 0.5
+    assert precision_recall(real, fake, k=1)[0] == 0  # reaches of 1, 1, 2 and 4
+    assert precision_recall(real, np.array([[-1.0], [11.0], [-1.1], [11.1]]), k=1)[0] == 0.5
+    # recall: the fakes' balls, k = 1: -3 and -3.1 reach 0.1, 13 and 13.1 likewise; none is real
+    assert precision_recall(real, fake, k=1)[1] == 0
+    assert precision_recall(fake, real, k=2)[1] == 0.5  # precision and recall exchange
 
 
-def test_gaussian_baseline_has_each_class_mean_and_spread():
-    generator = torch.Generator().manual_seed(0)
-    images = 0.1 * torch.randn(4000, 1, 2, 3, generator=generator)
-    labels = torch.arange(4000) % 2
-    images[labels == 1] = 3 * images[labels == 1] + 0.2
-    wanted = torch.arange(5000) % 2
-    drawn = PerClassGaussian(images, labels).sample(wanted, generator)
-    for label in (0, 1):
-        real, fake = images[labels == label].flatten(1), drawn[wanted == label].flatten(1)
-        assert torch.allclose(fake.mean(0), real.mean(0), atol=0.03)
-        assert torch.allclose(fake.T.cov(), real.T.cov(), atol=0.01)
-    with pytest.raises(DataError, match="class 3 has 1 images"):
-        PerClassGaussian(images[:3], torch.tensor([2, 2, 3]))
+def test_precision_takes_three_neighbours_unless_told():
+    real, fake = draw(60, 3), 1.4 * draw(50, 3, seed=1)
+    assert precision_recall(real, fake) == precision_recall(real, fake, k=3)
+    assert len({precision_recall(real, fake, k=k) for k in (2, 3, 4)}) == 3
 
 
-def test_class_means_agree_always_and_vary_never():
-    train = load_digits("train")
-    wanted = torch.arange(40) % 10
-    means = class_means(*train, wanted)
-    assert digit_classifier().agreement(means, wanted).value == 1
-    assert torch.equal(means[0], train.images[train.labels == 0].mean(0))
-    assert torch.equal(means[3], means[13])
+def test_frechet_distance_counts_means_spreads_and_correlation():
+    x = with_moments(draw(60, 2), np.zeros(2), np.eye(2))
+    shifted = x + np.array([0.6, -0.8])
+    assert frechet_distance(x, shifted) == pytest.approx(1)
+    assert frechet_distance(x, 3 * x) == pytest.approx(8)  # 2 + 18 - 2 (3 + 3)
+    turned = with_moments(draw(60, 2), np.zeros(2), np.array([[1, 0], [0.8, 0.6]]))
+    values = np.linalg.eigvalsh(np.array([[1, 0.8], [0.8, 1]]))
+    assert frechet_distance(x, turned) == pytest.approx(4 - 2 * np.sqrt(values).sum())
+
+
+def test_floor_is_the_mean_over_its_draws():
+    x, y = draw(40, 3), draw(60, 3, seed=1)
+    random = np.random.default_rng(5)
+    by_hand = [frechet_distance(random.choice(x, 25, replace=False), y) for _ in range(4)]
+    found = frechet_floor(x, y, 25, seed=5, draws=4)
+    assert found.value == pytest.approx(np.mean(by_hand))
+    assert (found.low, found.high) == pytest.approx(np.percentile(by_hand, [2.5, 97.5]))
+    everything = frechet_floor(x, y, 1000, draws=2)  # all there are, in another order
+    assert everything.low == pytest.approx(everything.high)
+    assert everything.value == pytest.approx(frechet_distance(x, y))
+
+
+def test_the_alarm_needs_intervals_that_do_not_touch():
+    train, unseen = draw(80, 2), draw(60, 2, seed=1)
+    same = memorisation_alarm(unseen, train, unseen)
+    assert same.samples == same.unseen
+    assert not same.alarm
+    assert same.samples.value == pytest.approx(nearest_distances(unseen, train).mean())
+    copies = memorisation_alarm(train[:50], train, unseen)
+    assert copies.samples.value == 0
+    assert copies.alarm
+
+
+def test_two_sample_test_uses_equal_sets_and_every_sample_once():
+    found = two_sample_test(draw(40, 2), draw(300, 2, seed=1) + 9)
+    assert found.value == 1
+    assert found.low == pytest.approx(wilson_interval(80, 80).low)
+
+
+def test_half_precision_and_other_shapes_are_flattened():
+    x = torch.tensor(draw(9, 2, 3)).bfloat16()
+    assert rows("x", x).shape == (9, 6)
+    assert rows("x", x).dtype == np.float64
+    assert frechet_distance(x, x.float()) == pytest.approx(0, abs=1e-6)
+
+
+def test_settings_out_of_range_are_named():
+    x = draw(6, 3)
+    for k in (0, -1, 6, 1.5):
+        with pytest.raises(ConfigError, match="k must be"):
+            precision_recall(x, x, k=k)
+    assert precision_recall(x, x, k=5) == (1, 1)
+    with pytest.raises(ConfigError, match="n must be at least 2"):
+        frechet_floor(x, x, 1)
+    with pytest.raises(ConfigError, match="draws must be a whole number"):
+        frechet_floor(x, x, 3, draws=0)
+    with pytest.raises(DataError, match="five samples each, for five folds, not 4"):
+        two_sample_test(x, x[:4])
+    with pytest.raises(DataError, match="samples must hold at least two"):
+        nearest_distances(np.zeros((3, 0)), x)

@@ -3,15 +3,21 @@
 import pytest
 import torch
 
-from attnoise.data.captions import Caption, Thing, all_captions, parse_caption
+from attnoise.data.captions import Caption, SceneObject, all_captions, parse_caption
 from attnoise.data.shapes import SIDE, draw, draw_captions, place
-from attnoise.errors import ShapeError
-from attnoise.evaluation.picture_parser import UNCLEAR, Found, judge, judge_pictures, parse_pictures
+from attnoise.errors import DataError, ShapeError
+from attnoise.evaluation.picture_parser import (
+    UNCLEAR,
+    DetectedObject,
+    parse_pictures,
+    score_caption,
+    score_captions,
+)
 
 
 @pytest.fixture(scope="module")
 def drawn():
-    captions = [*all_captions()[:60], *all_captions()[60::13]]  # all single things, 1,071 pairs
+    captions = [*all_captions()[:60], *all_captions()[60::13]]  # all single objects, 1,071 pairs
     scene = place(captions, torch.Generator().manual_seed(0))
     return captions, scene, draw(scene)
 
@@ -19,27 +25,27 @@ def drawn():
 def test_clean_pictures_are_read_without_an_error(drawn):
     captions, _, images = drawn
     assert len(captions) > 1000
-    assert all(verdict.exact for verdict in judge_pictures(captions, images))
+    assert all(score.exact for score in score_captions(captions, images))
 
 
 def test_noise_of_eight_grey_levels_costs_less_than_one_per_cent(drawn):
     captions, _, images = drawn
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(1)) * 2 * 8 / 255
-    verdicts = judge_pictures(captions, images + noise)
-    assert sum(verdict.exact for verdict in verdicts) >= 0.99 * len(verdicts)
+    scores = score_captions(captions, images + noise)
+    assert sum(score.exact for score in scores) >= 0.99 * len(scores)
 
 
 def test_other_pictures_captions_never_fit(drawn):
     captions, _, images = drawn
     shifted = captions[1:] + captions[:1]
-    assert not any(verdict.exact for verdict in judge_pictures(shifted, images))
+    assert not any(score.exact for score in score_captions(shifted, images))
 
 
 def test_centres_are_found_to_half_a_pixel(drawn):
     captions, scene, images = drawn
     for k, found in enumerate(parse_pictures(images[60:160]), start=60):
-        for thing, centre in zip(captions[k].things, scene.centre[k], strict=True):
-            here = next(each for each in found if each.thing == thing)
+        for asked, centre in zip(captions[k].objects, scene.centre[k], strict=True):
+            here = next(each for each in found if each.object == asked)
             assert abs(here.x - centre[0]) < 0.5
             assert abs(here.y - centre[1]) < 0.5
 
@@ -52,15 +58,15 @@ def test_a_blot_is_no_shape():
     image = torch.full((1, 3, SIDE, SIDE), -0.8)
     image[:, 0, 4:8, 4:28] = 0.8  # a long red bar
     (bar,) = parse_pictures(image)[0]
-    assert (bar.thing.colour, bar.thing.shape) == ("red", UNCLEAR)
+    assert (bar.object.colour, bar.object.shape) == ("red", UNCLEAR)
 
 
 def test_orange_is_neither_red_nor_yellow():
     image = draw_captions([parse_caption("a large red circle")], torch.Generator().manual_seed(2))
     image[:, 1] = torch.where(image[:, 0] > 0, 0.05, image[:, 1])
     (found,) = parse_pictures(image)[0]
-    assert found.thing == Thing("large", UNCLEAR, "circle")
-    assert judge(parse_caption("a large red circle"), [found]).error == "colour"
+    assert found.object == SceneObject("large", UNCLEAR, "circle")
+    assert score_caption(parse_caption("a large red circle"), [found]).error == "colour"
 
 
 def test_a_cut_shape_is_not_passed_off_as_whole():
@@ -69,14 +75,14 @@ def test_a_cut_shape_is_not_passed_off_as_whole():
     top, left = covered.min(dim=0).values.tolist()
     image[:, :, top : top + 5, left : left + 5] = -0.8  # a bite out of a corner
     (found,) = parse_pictures(image)[0]
-    assert found.thing.shape != "square"
+    assert found.object.shape != "square"
 
 
-RED, BLUE = Thing("small", "red", "ring"), Thing("large", "blue", "cross")
+RED, BLUE = SceneObject("small", "red", "ring"), SceneObject("large", "blue", "cross")
 
 
-def at(thing, x, y):
-    return Found(thing, float(x), float(y))
+def at(detected, x, y):
+    return DetectedObject(detected, float(x), float(y))
 
 
 @pytest.mark.parametrize(
@@ -85,11 +91,14 @@ def at(thing, x, y):
         ([at(RED, 5, 9), at(BLUE, 20, 12)], ""),
         ([at(RED, 5, 9)], "count"),
         ([at(RED, 5, 9), at(BLUE, 20, 12), at(BLUE, 9, 25)], "count"),
-        ([at(RED, 5, 9), at(Thing("large", "green", "cross"), 20, 9)], "colour"),
-        ([at(RED, 5, 9), at(Thing("large", "blue", "circle"), 20, 9)], "shape"),
-        ([at(RED, 5, 9), at(Thing("small", "blue", "cross"), 20, 9)], "size"),
+        ([at(RED, 5, 9), at(SceneObject("large", "green", "cross"), 20, 9)], "colour"),
+        ([at(RED, 5, 9), at(SceneObject("large", "blue", "circle"), 20, 9)], "shape"),
+        ([at(RED, 5, 9), at(SceneObject("small", "blue", "cross"), 20, 9)], "size"),
         (
-            [at(Thing("small", "blue", "ring"), 5, 9), at(Thing("large", "red", "cross"), 20, 9)],
+            [
+                at(SceneObject("small", "blue", "ring"), 5, 9),
+                at(SceneObject("large", "red", "cross"), 20, 9),
+            ],
             "binding",
         ),
         ([at(RED, 20, 9), at(BLUE, 5, 12)], "relation"),
@@ -97,9 +106,9 @@ def at(thing, x, y):
     ],
 )
 def test_each_error_has_its_name(found, error):
-    verdict = judge(Caption((RED, BLUE), "left of"), found)
-    assert verdict.error == error
-    assert verdict.exact == (not error)
+    score = score_caption(Caption((RED, BLUE), "left of"), found)
+    assert score.error == error
+    assert score.exact == (not error)
 
 
 @pytest.mark.parametrize(
@@ -107,10 +116,46 @@ def test_each_error_has_its_name(found, error):
 )
 def test_relations_go_by_the_longer_axis(relation, x, y):
     found = [at(RED, 16, 16), at(BLUE, 16 + x, 16 + y)]
-    assert judge(Caption((RED, BLUE), relation), found).exact
-    assert not judge(Caption((BLUE, RED), relation), found).exact
+    assert score_caption(Caption((RED, BLUE), relation), found).exact
+    assert not score_caption(Caption((BLUE, RED), relation), found).exact
 
 
 def test_another_size_is_an_error():
     with pytest.raises(ShapeError, match=r"images must have shape \(batch, 3, 32, 32\)"):
         parse_pictures(torch.zeros(2, 3, 16, 16))
+    with pytest.raises(ShapeError, match="images must be floating-point"):
+        parse_pictures(torch.zeros(2, 3, SIDE, SIDE, dtype=torch.uint8))
+    with pytest.raises(DataError, match="images must have pixels in"):
+        parse_pictures(torch.full((2, 3, SIDE, SIDE), float("nan")))
+    with pytest.raises(DataError, match="images must have pixels in"):
+        parse_pictures(torch.full((2, 3, SIDE, SIDE), 255.0))
+    with pytest.raises(ShapeError, match="must be pairs, but there are 1 captions and 2 images"):
+        score_captions([Caption((RED,))], torch.zeros(2, 3, SIDE, SIDE))
+    assert parse_pictures(torch.zeros(0, 3, SIDE, SIDE)) == []
+
+
+def test_half_precision_pictures_are_read(drawn):
+    captions, _, images = drawn
+    scores = score_captions(captions[:60], images[:60].bfloat16())
+    assert all(score.exact for score in scores)
+
+
+def test_an_object_takes_four_pixels(drawn):
+    image = torch.full((1, 3, SIDE, SIDE), -0.8)
+    image[:, 0, 9, 4:7] = 0.8
+    assert parse_pictures(image) == [[]]
+    image[:, 0, 9, 7] = 0.8
+    (found,) = parse_pictures(image)[0]
+    assert found.object.colour == "red"
+
+
+def test_objects_are_listed_from_left_to_right(drawn):
+    for found in parse_pictures(drawn[2][60:200]):
+        assert [each.x for each in found] == sorted(each.x for each in found)
+
+
+def test_a_size_counts_by_the_middle_of_both(drawn):
+    small, large = (f"a {size} white circle" for size in ("small", "large"))
+    for text in (small, large):
+        images = draw_captions([parse_caption(text)] * 40, torch.Generator().manual_seed(4))
+        assert {str(each.object) for found in parse_pictures(images) for each in found} == {text}

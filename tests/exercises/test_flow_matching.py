@@ -16,13 +16,13 @@ def loss(target=lambda x0, eps: eps - x0, mix=None, total=False):
     return my_loss
 
 
-def walk(length=lambda a, b, n: b - a, when=lambda a, b: a):
-    def my_walk(velocity, x, times):
+def step(length=lambda a, b, n: b - a, when=lambda a, b: a):
+    def my_sampler(velocity, x, times):
         for now, then in zip(times[:-1], times[1:], strict=True):
             x = x + length(now, then, len(times)) * velocity(x, when(now, then))
         return x
 
-    return my_walk
+    return my_sampler
 
 
 WRONG = {
@@ -42,7 +42,7 @@ WRONG = {
         (loss(mix=lambda x0, eps, t: (1 - t**2).sqrt() * x0 + t * eps), "circle of diffusion"),
         (lambda model, x0, eps, t: torch.zeros(()), "Mix, ask"),
     ],
-    "both_guesses": [
+    "both_predictions": [
         (lambda x, u, t: (x + (1 - t) * u, x - t * u), "wrong order"),
         (lambda x, u, t: (x + t * u, x - (1 - t) * u), "The signs"),
         (lambda x, u, t: (x - (1 - t) * u, x + t * u), "changed places"),
@@ -51,10 +51,10 @@ WRONG = {
         (lambda x, u, t: (x, u), "x0_hat = x_t - t u"),
     ],
     "follow_the_flow": [
-        (walk(lambda a, b, n: a - b), "away from the data"),
-        (walk(lambda a, b, n: -1 / (n - 1)), "all alike"),
-        (walk(lambda a, b, n: -1 / n), "make four steps"),
-        (walk(when=lambda a, b: b), "at the step's end"),
+        (step(lambda a, b, n: a - b), "away from the data"),
+        (step(lambda a, b, n: -1 / (n - 1)), "all alike"),
+        (step(lambda a, b, n: -1 / n), "make four steps"),
+        (step(when=lambda a, b: b), "at the step's end"),
         (lambda velocity, x, times: x - velocity(x, 1.0), "one large step"),
         (lambda velocity, x, times: x, "for each pair"),
     ],

@@ -60,7 +60,7 @@ WRONG = {
         ((0.5, 0.6, 0.64), "variances of the noise"),
         (0.36, "Three numbers"),
     ],
-    "jump_for_images": [
+    "noise_for_images": [
         (jump(lambda kept, t: kept[t], root=False), "roots are missing"),
         (jump(lambda kept, t: kept[t[:1]].expand(len(t))), "time of the first one"),
         (jump(lambda kept, t: kept[t], shape=lambda share: share), "met the columns"),
@@ -76,7 +76,7 @@ WRONG = {
         (lambda T: torch.linspace(1e-4, 20 / T, T, dtype=torch.float64), "Only the last beta"),
         (lambda T: line(T, 1000 / T, torch.float32), "float64"),
     ],
-    "guess_for_a_bell": [
+    "prediction_for_a_bell": [
         (lambda x, m, c, a, s: x / a, "only undoes the shrinking"),
         (lambda x, m, c, a, s: (a * x / s + m / c) / (a**2 / s + 1 / c), "standard deviations"),
         (lambda x, m, c, a, s: a * c**2 * x / (a**2 * c**2 + s**2), "m is missing"),
@@ -96,12 +96,12 @@ WRONG = {
         (denoiser(extra=lambda a: -(a**2)), "not plus"),
         (denoiser(extra=lambda a: 2 * a**2), "half is missing"),
         (nearest, "nearest data point"),
-        (denoiser(out=lambda a: a), "guess of alpha x0"),
+        (denoiser(out=lambda a: a), "prediction of alpha x0"),
     ],
     "time_of_commitment": [
         ((69, 36), "swapped"),
         ((37, 70), "too late"),
-        ((34, 68), "guess"),
+        ((34, 68), "prediction"),
         ((18, 39), "linear schedule"),
         ((39, 84), "shrunk"),
         ((36, 53), "nine"),

@@ -6,10 +6,10 @@ from tests.exercises.proof import prove
 from attnoise.exercises import guidance as module
 
 
-def guess(
+def prediction(
     mix, *, outside="with", inside=lambda share, t, low, high: (low <= share) & (share <= high)
 ):
-    """Build a guess whose mix inside the interval, or whose interval, is mistaken."""
+    """Build a prediction whose mix inside the interval, or whose interval, is mistaken."""
 
     def guided(with_label, without, t, T, scale, low, high):
         on = inside(t / T, t, low, high)[:, None]
@@ -42,29 +42,31 @@ def added(ratio, sigma_t, sigma_s):
 
 
 WRONG = {
-    "where_the_guess_lands": [
-        ((2.6, 2.0), "starts from the guess with the label"),
+    "where_the_prediction_lands": [
+        ((2.6, 2.0), "starts from the prediction with the label"),
         ((2.4, 2.0), "what is scaled is the difference"),
         ((-1.6, 2.0), "wrong way"),
         ((2.0, 3.0), "our scale s"),
         ((2.0,), "Two numbers"),
     ],
     "guidance_in_an_interval": [
-        (guess(right_mix, inside=lambda share, t, low, high: t >= 0), "on everywhere"),
+        (prediction(right_mix, inside=lambda share, t, low, high: t >= 0), "on everywhere"),
         (
-            guess(right_mix, inside=lambda share, t, low, high: (low <= t) & (t <= high)),
+            prediction(right_mix, inside=lambda share, t, low, high: (low <= t) & (t <= high)),
             "t itself",
         ),
-        (guess(right_mix, outside="without"), "not scale 0"),
+        (prediction(right_mix, outside="without"), "not scale 0"),
         (
-            guess(right_mix, inside=lambda share, t, low, high: (low < share) & (share < high)),
+            prediction(
+                right_mix, inside=lambda share, t, low, high: (low < share) & (share < high)
+            ),
             "Both ends",
         ),
-        (guess(lambda a, b, s: b + (s + 1) * (a - b)), "took the scale for w"),
-        (guess(lambda a, b, s: a + s * (b - a)), "swapped"),
+        (prediction(lambda a, b, s: b + (s + 1) * (a - b)), "took the scale for w"),
+        (prediction(lambda a, b, s: a + s * (b - a)), "swapped"),
         (
             lambda a, b, t, T, s, low, high: (
-                guess(lambda x, y, s: x)(a, b, t, T, s, low, high)
+                prediction(lambda x, y, s: x)(a, b, t, T, s, low, high)
                 + torch.where(((low <= t / T) & (t / T <= high))[:, None], 0, (s - 1) * (a - b))
             ),
             "on outside and off inside",

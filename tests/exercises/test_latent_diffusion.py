@@ -45,7 +45,7 @@ WRONG = {
         (lambda t, s: s * t / (s * t + 1 - t), "Upside down"),
         (lambda t, s: (1 - t) * s / t, "ratio of signal to noise; solve"),
         (lambda t, s: t / ((1 - t) * s), "One over"),
-        (lambda t, s: s * (1 - t) / (t + s * (1 - t)), "share of the signal"),
+        (lambda t, s: s * (1 - t) / (t + s * (1 - t)), "level of the signal"),
         (lambda t, s: 0.1818182, "Right for s = 3"),
         (lambda t, s: 0.5, "t' = 1 /"),
     ],

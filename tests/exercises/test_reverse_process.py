@@ -146,7 +146,7 @@ WRONG = {
         (turned_alarm, "turn < around"),
         (crowding_alarm, "near one another"),
         (lambda s, train, u: True, "rings always"),
-        (lambda s, train, u: False, "silent although"),
+        (lambda s, train, u: False, "no alarm although"),
     ],
     "fewer_steps": [
         ({4: 0.9, 10: 0.9, 25: 0.9}, "All three distances are the same"),

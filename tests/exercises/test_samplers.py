@@ -34,7 +34,7 @@ def mixed(kept=None, swap=False, scale=1.0, per_sigma=True, stay=False):
 
 
 def as_if_independent(a, levels):
-    """The standard deviation, if the two guesses were independent."""
+    """The standard deviation, if the two predictions were independent."""
     std = 1.0
     for (alpha, sigma), (alpha_s, sigma_s) in pairwise(levels):
         g = alpha * a**2 / (alpha**2 * a**2 + sigma**2)
@@ -43,7 +43,7 @@ def as_if_independent(a, levels):
 
 
 def heun(
-    end="mean", back=1, told=None, shown=True, sign=1.0, over=None, clock="ratio", divided=True
+    end="mean", back=1, given=None, shown=True, sign=1.0, over=None, time="ratio", divided=True
 ):
     """A step of Heun's method with one slip."""
 
@@ -52,11 +52,11 @@ def heun(
             return (x - level[0] * denoise(x, level)) / (sigma or level[1])
 
         h = sign * (then[1] / then[0] - now[1] / now[0])
-        if clock == "sigma":
+        if time == "sigma":
             h = then[1] - now[1]
         z, first = x / now[0] if divided else x, velocity(x, now)
         trial = z + h * first
-        second = velocity(then[0] * trial if shown else trial, told or then, over)
+        second = velocity(then[0] * trial if shown else trial, given or then, over)
         move = {
             "mean": (first + second) / 2,
             "sum": first + second,
@@ -86,7 +86,7 @@ WRONG = {
         (mixed(stay=True), "level `now` again"),
         (lambda x, x0, now, then, c, z: mixed()(x, x0, now, then, 0.0, z), "That is DDIM"),
         (mixed(kept=lambda s, c: s**2 - c**2), "take its root"),
-        (lambda x, x0_hat, now, then, c, z: x0_hat, "Guess the noise"),
+        (lambda x, x0_hat, now, then, c, z: x0_hat, "Prediction the noise"),
     ],
     "gaussian_std": [
         (lambda a, levels: module.std_after(a, levels) ** 2, "That is the variance"),
@@ -103,11 +103,11 @@ WRONG = {
         (heun(end="second"), "at the end alone"),
         (heun(end="sum"), "were added"),
         (heun(back=0), "That is z"),
-        (heun(told=(0.6, 0.8)), "was told `now`"),
+        (heun(given=(0.6, 0.8)), "was given `now`"),
         (heun(shown=False), "was shown z"),
         (heun(sign=-1.0), "runs backwards"),
         (heun(over=0.8), "the sigma of `now`"),
-        (heun(parametrisation="ve"), "Your clock shows sigma"),
+        (heun(time="sigma"), "Your time is sigma"),
         (heun(divided=False), "not turned into z"),
         (heun(back=2), "came back with alpha"),
         (lambda d, x, now, then: x, "Mean of the velocities"),

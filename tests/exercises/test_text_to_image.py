@@ -1,4 +1,4 @@
-"""The exercises of the chapter on text to image: solutions pass, each mistake is told from the others."""
+"""The exercises of the chapter on text to image: solutions pass, mistakes are told apart."""
 
 import torch
 from tests.exercises.proof import prove
@@ -23,17 +23,17 @@ def velocity(combine, calls=1, silent_token=0):
     def my_velocity(model, x, t, tokens, scale):
         none = torch.full_like(tokens, silent_token)
         if calls == 2:
-            told, silent = model(x, t, tokens), model(x, t, none)
+            conditional, unconditional = model(x, t, tokens), model(x, t, none)
         else:
             both = torch.cat([tokens, none])
-            told, silent = model(torch.cat([x, x]), torch.cat([t, t]), both).chunk(2)
-        return combine(told, silent, scale)
+            conditional, unconditional = model(torch.cat([x, x]), torch.cat([t, t]), both).chunk(2)
+        return combine(conditional, unconditional, scale)
 
     return my_velocity
 
 
-def right(told, silent, scale):
-    return silent + scale * (told - silent)
+def right(conditional, unconditional, scale):
+    return unconditional + scale * (conditional - unconditional)
 
 
 def contrast(logits=lambda p, c, f: f * p @ c.T, total=lambda a, b: (a + b) / 2):
@@ -63,26 +63,26 @@ def spoil(words, other, position):
 
 WRONG = {
     "places_ask": [
-        (weights(fill=None), "Padding is listened to"),
+        (weights(fill=None), "Padding is attended to"),
         (weights(after=True), "after the softmax"),
         (weights(turn=True), "wrong way round"),
         (weights(soft=False), "softmax is missing"),
         (weights(scale=1), "root of d = 7"),
         (weights(scale=7), "not by d itself"),
-        (weights(fill=0.0), "0 is not silence"),
-        (weights(after=True, dim=0), "runs over places"),
+        (weights(fill=0.0), "0 is no mask"),
+        (weights(after=True, dim=0), "runs over positions"),
         (lambda q, k, w: torch.ones(5, 3), "Scale, mask, softmax"),
     ],
     "one_call": [
         (velocity(right, calls=2), "called 2 times"),
         (lambda model, x, t, tokens, scale: x, "never called"),
         (lambda model, x, t, tokens, scale: model(x, t, tokens), "it held 3"),
-        (velocity(right, silent_token=1), "One half must be silent"),
+        (velocity(right, silent_token=1), "One half must be unconditional"),
         (velocity(lambda a, b, s: a), "guidance is missing"),
-        (velocity(lambda a, b, s: a + s * (a - b)), "Start from silence"),
-        (velocity(lambda a, b, s: b - s * (a - b)), "walks away"),
+        (velocity(lambda a, b, s: a + s * (a - b)), "Start from the unconditional"),
+        (velocity(lambda a, b, s: b - s * (a - b)), "moves away"),
         (velocity(lambda a, b, s: right(b, a, s)), "are exchanged"),
-        (velocity(lambda a, b, s: a + b), "silent + scale"),
+        (velocity(lambda a, b, s: a + b), "unconditional + scale"),
     ],
     "bag_of_words": [
         (0.5, "Two shares"),

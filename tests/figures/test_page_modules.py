@@ -14,6 +14,7 @@ from attnoise.diffusion import (
     add_noise,
     cosine_schedule,
     ddim_sample,
+    ddpm_sample,
     dpm_solver_sample,
     euler_sample,
     heun_sample,
@@ -118,23 +119,21 @@ def sampler_cases():
     data = normal(5, 6, 2)
     ways = [("ddimSample", ddim_sample, {})]
     ways += [("ddimSample", ddim_sample, {"eta": eta}) for eta in (0.5, 1.0)]
-    for form, clock in (("ve", "sigma"), ("flow", "flow"), ("trig", "angle")):
-        ways += [("eulerSample", euler_sample, {"parametrisation": form, "clock": clock})]
-        ways += [("heunSample", heun_sample, {"parametrisation": form, "clock": clock})]
-    ways += [("dpmSolverSample", dpm_solver_sample, {})]
+    for form in ("ve", "flow", "trig"):
+        ways += [("eulerSample", euler_sample, {"parametrisation": form})]
+        ways += [("heunSample", heun_sample, {"parametrisation": form})]
+    ways += [("dpmSolverSample", dpm_solver_sample, {}), ("ddpmSample", ddpm_sample, {})]
     for name, path in PATHS.items():
         for steps in (2, 7):
             for end in (0.0, 0.2 * path.T):
                 times = torch.linspace(0.98 * path.T, end, steps + 1, dtype=torch.float64).tolist()
                 for page, sampler, options in ways:
-                    sampler_case(page, sampler, dict(options), data, name, times)
+                    sampler_case(page, sampler, options, data, name, times)
 
 
 def sampler_case(page, sampler, options, data, name, times):
     x, path = normal(6, 1, 2), PATHS[name]
     shown = {**options, "timesteps": times}
-    shown.pop("clock", None)
-    options.pop("parametrisation", None)
     generator = torch.Generator().manual_seed(7)
     shown["noise"] = [noise_like(x, generator)[0].tolist() for _ in times]
     generator = torch.Generator().manual_seed(7)

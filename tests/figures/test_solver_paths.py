@@ -51,7 +51,7 @@ def test_ddpm_is_ddim_with_fresh_noise():
     plain = torch.tensor(figure.numbers(solver="DDIM", steps=32)["paths"]).view(5, 33, 2)
     jumps = [(path.diff(dim=1).diff(dim=1)).norm() for path in (walked, plain)]
     assert jumps[0] > 5 * jumps[1]  # a jagged path and a smooth one
-    gaps = torch.cdist(walked[:, -1], torch.tensor(DATA[:3])).min(dim=1).values
+    gaps = torch.cdist(walked[:, -1], DATA[:3]).min(dim=1).values
     assert gaps.max() < 1.0
 
 

@@ -1,22 +1,23 @@
-"""Autoencoders: sizes, the quantiser, the latent scale, and training on little pictures."""
+"""Autoencoders: sizes, the latent scale, training on little pictures, and what is no image."""
 
+import copy
 import math
+import pickle
 
+import jaxtyping
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from attnoise.data import draw_captions, load_captions
 from attnoise.errors import ConfigError, DataError, ShapeError
 from attnoise.latent import (
     Autoencoder,
     AutoencoderConfig,
-    FiniteScalarQuantiser,
     autoencoder_loss,
-    measure_latents,
+    elbo,
+    fit_latent_scale,
 )
-from attnoise.latent.autoencoder import ResidualPair
+from attnoise.latent.autoencoder import ResidualBlock
 from attnoise.training.checkpoints import load_checkpoint, save_checkpoint
 
 SMALL = {"image_size": 12, "channels": 5, "patch": 3, "widths": (8, 16), "latent_channels": 3}
@@ -62,19 +63,19 @@ def test_only_training_with_a_generator_draws():
 def test_measured_latents_are_standard_and_the_pictures_stay_the_same():
     model, x = build(bottleneck="vae"), pictures(300)
     before, mean = model(x[:9]), model.posterior(x)[0]
-    measure_latents(model, x)
+    fit_latent_scale(model, x)
     latents = model.encode(x)
     torch.testing.assert_close(latents.mean(dim=(0, 2, 3)), torch.zeros(3), atol=1e-4, rtol=0)
     torch.testing.assert_close(latents.std(dim=(0, 2, 3)), torch.ones(3), atol=1e-4, rtol=0)
     torch.testing.assert_close(model.decode(latents[:9]), before, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(model.latent_std, mean.std(dim=(0, 2, 3)))
-    measure_latents(model, x)  # a second time changes nothing
+    fit_latent_scale(model, x)  # a second time changes nothing
     torch.testing.assert_close(model.encode(x), latents, atol=1e-4, rtol=1e-4)
 
 
 def test_the_scale_is_part_of_the_checkpoint(tmp_path):
     model, x = build(), pictures(50)
-    measure_latents(model, x)
+    fit_latent_scale(model, x)
     save_checkpoint(tmp_path / "small", model, {})
     loaded, card = load_checkpoint(tmp_path / "small")
     assert card["config"]["widths"] == [8, 16]
@@ -85,7 +86,7 @@ def test_depth_adds_a_pair_to_each_stage_of_both_ways():
     def pairs(depth):
         model = build(depth=depth)
         ways = (model.encoder, model.decoder)
-        return [sum(isinstance(part, ResidualPair) for part in way) for way in ways]
+        return [sum(isinstance(part, ResidualBlock) for part in way) for way in ways]
 
     assert pairs(1) == [2, 3]
     assert pairs(4) == [8, 9]
@@ -103,14 +104,14 @@ def test_gradients_reach_every_parameter():
 
 def test_what_cannot_be_measured_leaves_the_scale_alone():
     model, x = build(), pictures(50)
-    assert not model.measured
-    measure_latents(model, x)
-    assert model.measured
+    assert not model.has_latent_scale
+    fit_latent_scale(model, x)
+    assert model.has_latent_scale
     before = model.latent_mean.clone(), model.latent_std.clone()
     torch.nn.init.zeros_(model.encoder[-1].weight[1])
     for bad, message in ((x * math.nan, "finite"), (x[:0], "some hundreds"), (x, "constant")):
         with pytest.raises(DataError, match=message):
-            measure_latents(model, bad)
+            fit_latent_scale(model, bad)
         assert torch.equal(model.latent_mean, before[0])
         assert torch.equal(model.latent_std, before[1])
 
@@ -120,7 +121,7 @@ def test_a_dead_channel_is_named():
     last = model.encoder[-1]
     torch.nn.init.zeros_(last.weight[1])
     with pytest.raises(DataError, match=r"channels \[1\] are constant"):
-        measure_latents(model, pictures())
+        fit_latent_scale(model, pictures())
 
 
 @pytest.mark.parametrize("bottleneck", ["plain", "vae"])
@@ -140,72 +141,6 @@ def test_a_few_steps_beat_the_mean_picture(bottleneck):
     assert error < 0.6 * (x.mean(0) - x).square().mean()
 
 
-# --- codes
-
-
-@pytest.mark.parametrize("levels", [(8, 5, 5, 5), (2, 3), (7,), (4, 4, 4)])
-def test_codes_and_levels_are_one_to_one(levels):
-    quantiser = FiniteScalarQuantiser(levels)
-    codes = torch.arange(math.prod(levels)).reshape(1, 1, -1)
-    values = quantiser.from_codes(codes)
-    assert torch.equal(quantiser.to_codes(values), codes)
-    for channel, count in enumerate(levels):
-        assert len(values[0, channel].unique()) == count
-    assert values.abs().max() <= 1
-
-
-@given(st.integers(2, 17), st.floats(-4, 4))
-def test_quantiser_follows_the_papers_equations(count, value):
-    # Mentzer et al. 2023, appendix A.1, written out for one number: minus epsilon, and a tangent
-    half = (count - 1) * (1 - 1e-3) / 2
-    offset = 0.5 if count % 2 == 0 else 0.0
-    bounded = math.tanh(value + math.tan(offset / half)) * half - offset
-    slope = half * (1 - math.tanh(value + math.tan(offset / half)) ** 2)
-    z = torch.full((1, 1, 1, 1), value, requires_grad=True)
-    level = FiniteScalarQuantiser((count,))(z)
-    level.backward()
-    assert z.grad.item() * (count // 2) == pytest.approx(slope, rel=2e-4, abs=1e-6)
-    got = level.item() * (count // 2)
-    assert abs(got - round(got)) < 1e-5
-    if abs(abs(bounded - math.floor(bounded)) - 0.5) > 1e-4:  # no tie between two levels
-        assert round(got) == round(bounded)
-    assert -(count // 2) <= round(got) <= (count - 1) // 2
-
-
-@given(st.lists(st.integers(2, 9), min_size=1, max_size=4), st.integers(0, 99))
-def test_what_is_quantised_has_a_number_and_comes_back(levels, seed):
-    quantiser = FiniteScalarQuantiser(levels)
-    quantised = quantiser(3 * torch.randn(5, len(levels), 3, 2, generator=seeded(seed)))
-    codes = quantiser.to_codes(quantised)
-    assert codes.shape == (5, 3, 2)
-    assert 0 <= codes.min() <= codes.max() < math.prod(levels)
-    torch.testing.assert_close(quantiser.from_codes(codes), quantised)
-
-
-@pytest.mark.parametrize("count", [2, 3, 999, 1000])
-def test_the_ends_are_reached_and_zero_learns(count):
-    quantiser = FiniteScalarQuantiser((count,))
-    ends = quantiser(torch.tensor([-30.0, 30.0]).reshape(1, 1, 1, 2)) * (count // 2)
-    assert ends.round().flatten().tolist() == [-(count // 2), (count - 1) // 2]
-    zero = torch.zeros(1, 1, 1, 1, requires_grad=True)
-    quantiser(zero).backward()
-    assert zero.grad > 0.05
-
-
-def test_every_level_is_reached_and_zero_stays_zero():
-    for count in range(2, 10):
-        quantiser = FiniteScalarQuantiser((count,))
-        z = torch.linspace(-6, 6, 4001).reshape(1, 1, 1, -1)
-        assert len(quantiser(z).unique().round(decimals=5).unique()) == count
-        assert quantiser(torch.zeros(1, 1, 1, 1)).abs().item() < 1e-6
-
-
-def test_rounding_passes_gradients_on():
-    z = torch.linspace(-1, 1, 6).reshape(1, 2, 1, 3).requires_grad_()
-    FiniteScalarQuantiser((5, 8))(z).sum().backward()
-    assert (z.grad > 0.05).all()
-
-
 # --- bad input
 
 
@@ -217,11 +152,13 @@ def test_rounding_passes_gradients_on():
         ({"widths": (8, 12)}, "multiples of 8"),
         ({"widths": ()}, "multiples of 8"),
         ({"widths": (8, 0)}, "multiples of 8"),
-        ({"depth": 0}, "depth must be at least 1"),
-        ({"latent_channels": 0}, "latent_channels must be at least 1"),
-        ({"image_size": 0}, "image_size must be at least 1"),
+        ({"depth": 0}, "depth must be a whole number of at least 1"),
+        ({"latent_channels": 0}, "latent_channels must be a whole number"),
+        ({"image_size": 0}, "image_size must be a whole number"),
         ({"bottleneck": "fsq", "levels": (3, 3, 1001)}, "at most 1,000"),
         ({"image_size": 14}, "multiple of patch times 2"),
+        ({"patch": 0}, "patch must be a whole number of at least 1"),
+        ({"depth": 1.5}, "depth must be a whole number of at least 1"),
         ({"bottleneck": "fsq"}, "levels must hold 3 numbers"),
         ({"levels": (3, 3, 3)}, "levels must hold 0 numbers"),
         ({"bottleneck": "fsq", "levels": (3, 3, 1)}, "at least 2"),
@@ -243,5 +180,94 @@ def test_bad_input():
         autoencoder_loss(model, pictures(), seeded(), kl_weight=0.1)
     with pytest.raises(ConfigError, match="kl_weight must be at least 0"):
         autoencoder_loss(build(bottleneck="vae"), pictures(), seeded(), kl_weight=-0.1)
-    with pytest.raises(DataError, match="NaN"):
-        autoencoder_loss(model, pictures() * math.nan, seeded())
+    for weight in (math.nan, math.inf):
+        with pytest.raises(ConfigError, match="kl_weight must be at least 0"):
+            autoencoder_loss(build(bottleneck="vae"), pictures(), seeded(), kl_weight=weight)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("images", "error", "part"),
+    [
+        (lambda x: (127.5 * (x + 1)).to(torch.uint8), ShapeError, "floating-point .*uint8"),
+        (lambda x: 127.5 * (x + 1), DataError, r"pixels in \[-1, 1\], but they range from .* 255"),
+        (lambda x: x * math.nan, DataError, r"pixels in \[-1, 1\]"),
+        (lambda x: x.permute(0, 2, 3, 1), ShapeError, "Channels come first"),
+        (lambda x: x[0], ShapeError, "images must have shape"),
+    ],
+    ids=["uint8", "0 to 255", "NaN", "channels last", "no batch"],
+)
+def test_what_is_no_image_is_refused_by_every_method(images, error, part):
+    model, bad = build(bottleneck="vae"), images(pictures())
+    methods = (
+        model,
+        model.encode,
+        model.posterior,
+        lambda x: autoencoder_loss(model, x, seeded()),
+        lambda x: elbo(model, x, seeded()),
+    )
+    for method in methods:
+        with pytest.raises(error, match=part):
+            method(bad)
+
+
+@pytest.mark.bad_input
+def test_latents_must_be_floating():
+    with pytest.raises(ShapeError, match="floating-point dtype.*int64"):
+        build().decode(torch.zeros(1, 3, 2, 2, dtype=torch.long))
+
+
+# --- devices, precision, compilation, files
+
+BOTTLENECKS = [{}, {"bottleneck": "vae"}, {"bottleneck": "fsq", "levels": (4, 3, 5)}]
+
+
+@pytest.mark.parametrize("settings", BOTTLENECKS)
+def test_nothing_stays_on_the_cpu(settings):
+    model, x = build(**settings).to("meta"), pictures().to("meta")
+    assert model(x, seeded()).device.type == "meta"
+    assert model.decode(model.encode(x)).device.type == "meta"
+    assert autoencoder_loss(model, x, seeded()).device.type == "meta"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("settings", BOTTLENECKS)
+def test_half_precision_lands_near_single(settings, dtype):
+    model, x = build(**settings), pictures()
+    with torch.no_grad():
+        whole, loss = model(x), autoencoder_loss(model, x, seeded())
+        half = model.to(dtype)
+        got, half_loss = half(x.to(dtype)), autoencoder_loss(half, x.to(dtype), seeded())
+    assert got.dtype == dtype
+    assert (got.float() - whole).square().mean() < 0.01 * whole.square().mean()
+    torch.testing.assert_close(half_loss, loss, atol=0.02, rtol=0.02)
+    assert half_loss.dtype == torch.float32
+
+
+@pytest.mark.parametrize("settings", BOTTLENECKS)
+def test_compiles_without_a_graph_break(settings):
+    jaxtyping.config.update("jaxtyping_disable", True)  # the checks of shapes are no graph
+    torch._dynamo.reset()
+    model, x = build(**settings).eval(), pictures()
+    compiled = torch.compile(model, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(x), model(x))
+
+
+@pytest.mark.parametrize("settings", BOTTLENECKS)
+def test_can_be_copied_and_saved_whole(settings, tmp_path):
+    model, x = build(**settings).eval(), pictures()
+    torch.save(model, tmp_path / "model.pt")
+    others = (
+        copy.deepcopy(model),
+        pickle.loads(pickle.dumps(model)),
+        torch.load(tmp_path / "model.pt", weights_only=False),
+    )
+    for other in others:
+        assert torch.equal(other(x), model(x))
+
+
+def test_configs_compare_by_value():
+    one, other = (AutoencoderConfig(**SMALL) for _ in range(2))
+    assert one == other and hash(one) == hash(other) and repr(one) == repr(other)
+    assert AutoencoderConfig(**(SMALL | {"widths": [8, 16]})) == one
+    assert AutoencoderConfig(**(SMALL | {"depth": 2})) != one

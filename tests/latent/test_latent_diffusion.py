@@ -1,5 +1,7 @@
 """Latent diffusion: any denoiser in any latent; the autoencoder stays as it is."""
 
+import copy
+import pickle
 from functools import partial
 
 import pytest
@@ -13,8 +15,8 @@ from attnoise.diffusion import (
     flow_loss,
     heun_sample,
 )
-from attnoise.errors import ConfigError, ShapeError
-from attnoise.latent import Autoencoder, AutoencoderConfig, LatentDiffusion, measure_latents
+from attnoise.errors import ConfigError, DataError, ShapeError
+from attnoise.latent import Autoencoder, AutoencoderConfig, LatentDiffusion, fit_latent_scale
 from attnoise.latent.latent_diffusion import EULER
 from attnoise.together import DiT, DiTConfig
 
@@ -32,7 +34,7 @@ def autoencoder():
     torch.manual_seed(0)
     config = AutoencoderConfig(image_size=16, channels=1, widths=(8, 16), latent_channels=3)
     model = Autoencoder(config)
-    measure_latents(model, pictures(40))
+    fit_latent_scale(model, pictures(40))
     return model
 
 
@@ -62,7 +64,8 @@ def test_any_denoiser_trains_and_draws(name, autoencoder):
     assert all(p.grad is None and not p.requires_grad for p in model.autoencoder.parameters())
     assert all(map(torch.equal, before, model.autoencoder.parameters()))
     drawn = [
-        model.sample(5, seeded(3), steps=3, label=label, scale=scale) for scale in (1.0, 1.0, 2.0)
+        model.sample(5, seeded(3), steps=3, label=label, guidance_scale=scale)
+        for scale in (1.0, 1.0, 2.0)
     ]
     assert drawn[0].shape == (5, 1, 16, 16)
     assert torch.equal(drawn[0], drawn[1])
@@ -115,7 +118,7 @@ def test_times_can_be_given_for_training_and_for_drawing(autoencoder):
     model.sample(2, seeded(), timesteps=[1.0, 0.9, 0.3, 0.0])
     assert [round(t[0].item(), 6) for t in asked] == [1.0, 0.9, 0.3]
     latents = autoencoder.encode(pictures())
-    options = {"times": "uniform", "shift": 3.0}
+    options = {"time_sampling": "uniform", "shift": 3.0}
     wanted = flow_loss(model.network, latents, seeded(7), **options)
     torch.testing.assert_close(model.loss(pictures(), seeded(7), **options), wanted)
 
@@ -123,7 +126,7 @@ def test_times_can_be_given_for_training_and_for_drawing(autoencoder):
 @pytest.mark.bad_input
 def test_an_autoencoder_without_a_scale_is_refused():
     config = AutoencoderConfig(image_size=16, channels=1, widths=(8, 16), latent_channels=3)
-    with pytest.raises(ConfigError, match="never measured; call measure_latents"):
+    with pytest.raises(ConfigError, match="never measured; call fit_latent_scale"):
         LatentDiffusion(NETWORKS["DiT"](), Autoencoder(config))
 
 
@@ -133,13 +136,54 @@ def test_labels_that_do_not_fit_are_named(autoencoder):
     with pytest.raises(ShapeError, match=r"label must have shape \(3,\), .* is \(2,\)"):
         model.sample(3, seeded(), label=torch.tensor([0, 1]))
     with pytest.raises(ConfigError, match="label must be given"):
-        model.sample(3, seeded(), scale=2.0)
+        model.sample(3, seeded(), guidance_scale=2.0)
     without = LatentDiffusion(DiT(DiTConfig(**LATENT, d=16, depth=1, heads=2)), autoencoder)
     with pytest.raises(ConfigError, match="null"):
-        without.sample(2, seeded(), scale=2.0)
+        without.sample(2, seeded(), guidance_scale=2.0)
 
 
 @pytest.mark.bad_input
 def test_other_latents_are_refused(autoencoder):
     with pytest.raises(ShapeError, match="takes 4 channels of side 8, but the autoencoder's"):
         LatentDiffusion(DiT(DiTConfig(d=16, depth=1, heads=2)), autoencoder)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_samples_where_the_network_is(name, autoencoder):
+    model = LatentDiffusion(NETWORKS[name](), autoencoder).to("meta")
+    images = model.sample(3, seeded(), steps=2, label=torch.tensor([0, 1, 1]), guidance_scale=2.0)
+    assert images.device.type == "meta"
+    assert images.shape == (3, 1, 16, 16)
+    loss = model.loss(pictures().to("meta"), seeded(), label=torch.zeros(5).long().to("meta"))
+    assert loss.device.type == "meta"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_lands_near_single(autoencoder, dtype):
+    torch.manual_seed(1)
+    model = LatentDiffusion(NETWORKS["DiT"](), autoencoder)
+    torch.nn.init.normal_(model.network.write.weight, std=0.1, generator=seeded(2))
+    label = torch.tensor([0, 1, 1])
+    whole = model.sample(3, seeded(3), steps=5, label=label)
+    half = copy.deepcopy(model).to(dtype).sample(3, seeded(3), steps=5, label=label)
+    assert half.dtype == dtype
+    assert (half.float() - whole).square().mean() < 0.01 * whole.square().mean()
+
+
+def test_can_be_copied_and_keeps_no_graph(autoencoder):
+    model = LatentDiffusion(NETWORKS["DiT"](), autoencoder)
+    label = torch.tensor([0, 1])
+    drawn = model.sample(2, seeded(), steps=1, label=label)
+    assert not drawn.requires_grad
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(other.sample(2, seeded(), steps=1, label=label), drawn)
+
+
+@pytest.mark.bad_input
+def test_no_sample_is_no_number(autoencoder):
+    model = LatentDiffusion(NETWORKS["DiT"](), autoencoder)
+    for n in (0, -1, 1.5):
+        with pytest.raises(ConfigError, match="n must be a whole number of at least 1"):
+            model.sample(n, seeded())
+    with pytest.raises(DataError, match="images must have pixels in"):
+        model.loss(255 * pictures().abs(), seeded(), label=torch.zeros(5).long())

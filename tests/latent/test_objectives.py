@@ -107,3 +107,30 @@ def test_bad_input():
         elbo(plain, torch.zeros(1, 3, 32, 32), seeded())
     with pytest.raises(ConfigError, match="std must be above 0"):
         elbo(linear_model()[0], torch.zeros(1, 1, 2, 2), seeded(), std=0)
+    for std in (math.nan, math.inf, -1):
+        with pytest.raises(ConfigError, match="std must be above 0"):
+            elbo(linear_model()[0], torch.zeros(1, 1, 2, 2), seeded(), std=std)
+    bound = elbo(linear_model()[0], torch.zeros(1, 1, 2, 2), seeded())
+    with pytest.raises(ConfigError, match="dimensions must be a whole number"):
+        bound.bits_per_dimension(0)
+
+
+def test_divergence_of_half_precision_stays_finite():
+    mean, log_variance = torch.zeros(1, 2).half(), torch.full((1, 2), 20.0).half()
+    found = kl_to_standard_normal(mean, log_variance)
+    torch.testing.assert_close(found, torch.tensor([math.exp(20) - 21]))
+
+
+def test_the_posteriors_variance_has_bounds():
+    model, _ = linear_model()
+    for bias, bound in ((90.0, 20.0), (-90.0, -30.0)):
+        model.encoder[1].bias.data[2:] = bias
+        _, log_variance = model.posterior(torch.zeros(1, 1, 2, 2))
+        assert (log_variance == bound).all()
+
+
+def test_the_defaults_are_a_tenth_and_no_rate():
+    model, x = linear_model()[0], torch.randn(6, 1, 2, 2, generator=seeded(3))
+    assert torch.equal(elbo(model, x, seeded(4)).total, elbo(model, x, seeded(4), std=0.1).total)
+    bare = autoencoder_loss(model, x, seeded(4))
+    assert torch.equal(bare, autoencoder_loss(model, x, seeded(4), kl_weight=0.0))

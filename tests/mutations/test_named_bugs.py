@@ -124,14 +124,14 @@ BUGS = {
     ),
     "root forgotten": (
         "diffusion/schedules.py",
-        "return alpha_bar.sqrt(), (1 - alpha_bar).sqrt()",
-        "return alpha_bar.sqrt(), 1 - alpha_bar",
+        "table = torch.stack([alpha_bar, 1 - alpha_bar], dim=1)",
+        "table = torch.stack([alpha_bar, (1 - alpha_bar) ** 2], dim=1)",
         PROCESS + "test_the_chain_has_the_moments_of_the_jump",
     ),
     "posterior weights swapped": (
         "diffusion/process.py",
-        "like(weight_x0, x_t) * x0 + like(weight_xt, x_t) * x_t",
-        "like(weight_xt, x_t) * x0 + like(weight_x0, x_t) * x_t",
+        "append_dims(weight_x0, x_t) * x0 + append_dims(weight_xt, x_t) * x_t",
+        "append_dims(weight_xt, x_t) * x0 + append_dims(weight_x0, x_t) * x_t",
         PROCESS + "test_one_step_posterior_is_ho_et_al_equation_7",
     ),
     "fresh noise on top of the old": (
@@ -154,8 +154,8 @@ BUGS = {
     ),
     "velocity towards the data": (
         "diffusion/flow.py",
-        "return (eps - x0 - output)",
-        "return (x0 - eps - output)",
+        "return (eps - x0 - prediction)",
+        "return (x0 - eps - prediction)",
         "diffusion/test_flow.py::test_given_noise_is_used",
     ),
     "divergence with the wrong sign": (
@@ -178,7 +178,7 @@ BUGS = {
     ),
     "noise on the last step": (
         "diffusion/samplers.py",
-        "if before > 0:",
+        "if then.sigma > 0:",
         "if True:",
         SAMPLERS + "test_last_step_adds_no_noise",
     ),
@@ -189,22 +189,22 @@ BUGS = {
         "diffusion/test_targets.py::test_x0_and_eps_come_back_from_any_target",
     ),
     "one time for the whole batch": (
-        "diffusion/targets.py",
+        "diffusion/losses.py",
         "t = t.to(x0.device)",
         "t = t[:1].expand(len(t))",
-        "diffusion/test_targets.py::test_network_sees_times_from_one_step_to_one_and_the_label",
+        "diffusion/test_losses.py::test_network_sees_times_from_one_step_to_one_and_the_label",
     ),
     "length of the keys forgotten": (
-        "diffusion/denoisers.py",
+        "diffusion/exact_denoisers.py",
         "torch.cat([self.value, -half_square], dim=1)",
         "torch.cat([self.value, 0 * half_square], dim=1)",
-        "diffusion/test_denoisers.py::test_ideal_denoiser_is_bayes",
+        "diffusion/test_exact_denoisers.py::test_ideal_denoiser_is_bayes",
     ),
     "patches transposed": (
-        "diffusion/networks.py",
+        "transformers/vit.py",
         '"b (i j) (c p q) -> b c (i p) (j q)"',
         '"b (j i) (c p q) -> b c (i p) (j q)"',
-        "diffusion/test_networks.py::test_patches_go_back_where_they_came_from",
+        "together/test_dit.py::test_patches_go_back_where_they_came_from",
     ),
     "average turned round": (
         "training/loop.py",

@@ -14,7 +14,7 @@ from attnoise.errors import DataError
 from attnoise.evaluation.picture_parser import parse_pictures
 from attnoise.figures import page_noise
 from attnoise.figures.studio import FACTS, describe_score
-from attnoise.together.text_to_image import PATH, SAMPLERS, captioned
+from attnoise.together import SAMPLERS, condition_on_text
 from attnoise.training.checkpoints import load_checkpoint
 
 pytestmark = pytest.mark.in_browser
@@ -64,11 +64,11 @@ def heavy(page):
 def by_torch(text, seed, steps, scale):
     model, _ = load_checkpoint("text-to-image")
     autoencoder, _ = load_checkpoint("shapes-autoencoder")
-    denoiser, label = captioned(model, encode_captions([text]), scale)
+    denoiser, label = condition_on_text(model, encode_captions([text]), scale)
     start = page_noise(seed, 256).reshape(1, 4, 8, 8)
-    grid = make_timesteps(PATH, steps)
+    grid = make_timesteps(model.path, steps)
     with torch.no_grad():
-        latents = last(SAMPLERS["euler"](denoiser, start, PATH, timesteps=grid, label=label))
+        latents = last(SAMPLERS["euler"](denoiser, start, model.path, timesteps=grid, label=label))
         return latents, autoencoder.decode(latents)
 
 
@@ -155,7 +155,7 @@ def test_a_bad_caption_is_refused_in_the_same_words_as_in_python(open_page, text
 
 def test_the_pages_grammar_is_pythons(open_page):
     page = open_page(PAGE)
-    told = """value.map((text) => { try { return shapes.sayCaption(shapes.parseCaption(facts, text)); }
+    told = """value.map((text) => { try { return shapes.captionText(shapes.parseCaption(facts, text)); }
         catch (error) { return error.message; } })"""
     facts = json.dumps(FACTS)
     good = [str(caption) for caption in all_captions()[::97]] + ["A Large RED circle."]
@@ -180,12 +180,12 @@ def test_the_pages_parser_reads_as_pythons(open_page):
     code = f"value.map(((read) => (image) => read(image))(shapes.makeReader({json.dumps(FACTS)})))"
     found = page.evaluate(MODULE, [code, [image.flatten().tolist() for image in images]])
     names = [f"a {f['size']} {f['colour']} {f['shape']}" for answer in found for f in answer]
-    ours = [str(f.thing) for things in parse_pictures(images) for f in things]
+    ours = [str(f.object) for things in parse_pictures(images) for f in things]
     assert sorted(names) == sorted(ours) and any("?" in name for name in names)
     for things, answer in zip(parse_pictures(images[: len(clean)]), found, strict=False):
         for f in things:  # templates as good as each other lie a fifth of a pixel apart
             near = [g for g in answer if abs(g["x"] - f.x) + abs(g["y"] - f.y) < 0.5]
-            assert [f"a {g['size']} {g['colour']} {g['shape']}" for g in near] == [str(f.thing)]
+            assert [f"a {g['size']} {g['colour']} {g['shape']}" for g in near] == [str(f.object)]
 
 
 def test_the_pages_noise_is_pythons(open_page):

@@ -2,6 +2,7 @@
 
 import sys
 
+import jaxtyping
 import pytest
 import torch
 from benchmarks import dit as bench
@@ -9,8 +10,8 @@ from benchmarks import gpu_dit
 from diffusers import DiTTransformer2DModel
 
 from attnoise.errors import ConfigError, ShapeError
-from attnoise.together import PRESETS, DiT, DiTConfig
-from attnoise.together.dit import CONDITIONING, grid_positions
+from attnoise.together import DIT_PRESETS, DiT, DiTConfig
+from attnoise.together.dit import CONDITIONINGS, grid_positions
 from attnoise.training.checkpoints import load_checkpoint, save_checkpoint
 from attnoise.transformers import unpatchify
 
@@ -83,7 +84,7 @@ def test_equals_diffusers_on_copied_weights(variance):
 @pytest.mark.parametrize(("name", "millions"), {"S": 33, "B": 130, "L": 458, "XL": 675}.items())
 def test_published_sizes(name, millions, variance):
     # Peebles & Xie 2022, table 1: patches of 2, 32 x 32 x 4 latents, 1,000 classes and none
-    size = {**PRESETS[f"DiT-{name}"], "variance": variance}
+    size = {**DIT_PRESETS[f"DiT-{name}"], "variance": variance}
     with torch.device("meta"):
         model = DiT(DiTConfig(image_size=32, classes=1000, null_class=True, **size))
     count = sum(p.numel() for p in model.parameters())
@@ -93,7 +94,7 @@ def test_published_sizes(name, millions, variance):
         assert published == 675_129_632
 
 
-@pytest.mark.parametrize("conditioning", CONDITIONING)
+@pytest.mark.parametrize("conditioning", CONDITIONINGS)
 def test_time_and_label_matter_in_each_way(conditioning):
     model = randomised(DiT(DiTConfig(**SMALL, classes=7, conditioning=conditioning)))
     x = torch.randn(1, 3, 6, 6, generator=seeded(1)).expand(4, -1, -1, -1)
@@ -105,7 +106,7 @@ def test_time_and_label_matter_in_each_way(conditioning):
     assert (first - other_time).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("conditioning", CONDITIONING)
+@pytest.mark.parametrize("conditioning", CONDITIONINGS)
 def test_the_first_answer_is_zero(conditioning):
     model = DiT(DiTConfig(**SMALL, conditioning=conditioning))
     answer = model(torch.randn(2, 3, 6, 6, generator=seeded(1)), torch.tensor([0.2, 0.9]))
@@ -155,7 +156,7 @@ def test_every_norm_has_the_configs_epsilon():
     assert norms == [0.25] * (2 * 3 + 1)
 
 
-@pytest.mark.parametrize("conditioning", CONDITIONING)
+@pytest.mark.parametrize("conditioning", CONDITIONINGS)
 def test_training_from_the_published_zeros_reaches_every_parameter(conditioning):
     torch.manual_seed(0)
     width = None if conditioning == "cross_attention" else 12
@@ -185,7 +186,7 @@ def test_the_config_comes_back_from_a_card(tmp_path):
         assert torch.equal(again(x, t, label, context=words), model(x, t, label, context=words))
 
 
-def test_text_is_heard_and_masked_words_are_not():
+def test_text_conditions_and_masked_words_do_not():
     model = randomised(DiT(DiTConfig(**SMALL, context_width=12)))
     x, t = torch.randn(1, 3, 6, 6, generator=seeded(1)), torch.tensor([0.4])
     words = torch.randn(1, 5, 12, generator=seeded(2))
@@ -213,13 +214,96 @@ def test_positions_tell_rows_from_columns():
     torch.testing.assert_close(positions[3, :10], positions[0, :10])  # one column
 
 
-@pytest.mark.parametrize("conditioning", CONDITIONING)
+@pytest.mark.parametrize("conditioning", CONDITIONINGS)
 def test_every_parameter_learns(conditioning):
     model = randomised(DiT(DiTConfig(**SMALL, classes=2, conditioning=conditioning)))
     x, t = torch.randn(4, 3, 6, 6, generator=seeded(1)), torch.linspace(0.1, 0.9, 4)
     model(x, t, torch.tensor([0, 1, 0, 1])).square().mean().backward()
-    silent = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
-    assert not silent
+    still = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not still
+
+
+def test_patches_go_back_where_they_came_from():
+    options = {"positions": "learned", "final_modulation": False, "d": 12, "heads": 2}
+    model = DiT(DiTConfig(image_size=6, channels=3, patch=2, depth=1, **options))
+    model.read = model.write = model.norm = torch.nn.Identity()
+    model.blocks, x = torch.nn.ModuleList(), torch.randn(2, 3, 6, 6)
+    model.positions.data.zero_()
+    torch.testing.assert_close(model(x, torch.rand(2)), x)
+
+
+def test_positions_are_fixed_or_learned():
+    fixed, learned = (DiT(DiTConfig(**SMALL, positions=name)) for name in ("sincos", "learned"))
+    assert "positions" not in fixed.state_dict()
+    assert learned.state_dict()["positions"].shape == (9, 20)
+    assert learned.positions.std().item() == pytest.approx(0.02, rel=0.3)
+
+
+def test_without_final_modulation_the_last_norm_has_a_gain_of_its_own():
+    model = DiT(DiTConfig(**SMALL, final_modulation=False))
+    assert model.modulation is None
+    assert model.norm.weight.shape == model.norm.bias.shape == (20,)
+    modulated = DiT(DiTConfig(**SMALL))
+    assert modulated.norm.weight is None and modulated.modulation[1].out_features == 40
+    x = torch.randn(2, 9, 20)
+    with torch.no_grad():
+        modulated.modulation[1].bias[:20], modulated.modulation[1].bias[20:] = 3.0, 1.0
+        wanted = 2 * modulated.norm(x) + 3  # shift 3, scale 1
+        torch.testing.assert_close(modulated.final_norm(x, torch.zeros(2, 20)), wanted)
+
+
+def test_time_width_is_that_of_the_embedding():
+    assert DiT(DiTConfig(**SMALL, time_width=48)).time[0].in_features == 48
+
+
+# Sums and sums of squares of the shipped denoisers' predictions for four fixed inputs, as the class
+# computed them with which they were trained: the one DiT must be the same function.
+TRAINED_AS = {
+    "digits-ddpm": (
+        (-16.0732, -18.9301, -27.1329, -23.7821),
+        (33.8637, 30.2316, 35.2926, 33.4942),
+    ),
+    "digits-guided": (
+        (-14.9158, -19.0099, -24.9577, -27.2817),
+        (35.2683, 28.3632, 34.9097, 30.1282),
+    ),
+    "digits-edm": (
+        (10.795, -38.616, -30.9494, -31.4925),
+        (203.7861, 162.494, 63.7135, 54.1001),
+    ),
+    "digits-consistency": (
+        (-6.7415, -40.6883, -32.8922, -27.2376),
+        (100.4708, 115.1406, 57.5542, 60.6319),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TRAINED_AS)
+def test_shipped_denoisers_of_digits_predict_what_they_did_when_trained(name):
+    model, card = load_checkpoint(name)
+    assert type(model) is DiT
+    assert model.config == DiTConfig(**DIT_PRESETS["digits"], null_class=name == "digits-guided")
+    x = torch.randn(4, 1, 8, 8, generator=seeded(12), dtype=torch.float64).float()
+    label = torch.tensor([0, 9, 3, 10 if model.config.null_class else 7])
+    with torch.no_grad():
+        answer = model(x, torch.tensor([0.001, 0.25, 0.731, 1.0]), label).double().flatten(1)
+    sums, squares = (torch.tensor(row, dtype=torch.float64) for row in TRAINED_AS[name])
+    torch.testing.assert_close(answer.sum(dim=1), sums, atol=2e-3, rtol=0)
+    torch.testing.assert_close(answer.square().sum(dim=1), squares, atol=2e-3, rtol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{"classes": 7}, {"context_width": 12}, {"conditioning": "in_context"}, {"conditioning": "cross_attention"}, DIT_PRESETS["digits"]])  # fmt: skip
+def test_compiles_as_one_graph(options):
+    jaxtyping.config.update("jaxtyping_disable", True)  # the checks of shapes are no graph
+    torch._dynamo.reset()
+    model = randomised(DiT(DiTConfig(**{**SMALL, **options})))
+    x = torch.randn(2, model.config.channels, 6, 6)
+    label = torch.tensor([0, 6]) if model.config.classes else None
+    text = {"context": torch.randn(2, 5, 12)} if model.config.context_width else {}
+    whole = torch.compile(model, fullgraph=True, backend="eager")
+    with torch.no_grad():
+        wanted = model(x, torch.tensor([0.2, 0.9]), label, **text)
+        torch.testing.assert_close(whole(x, torch.tensor([0.2, 0.9]), label, **text), wanted)
 
 
 @pytest.mark.bad_input
@@ -227,9 +311,11 @@ def test_every_parameter_learns(conditioning):
     ("settings", "part"),
     [
         ({"patch": 4}, "patches tile the image"),
-        ({"patch": 0}, "patch must be above 0, but it is 0"),
-        ({"heads": 0}, "heads must be above 0, but it is 0"),
-        ({"context_width": 0}, "context_width must be above 0"),
+        ({"patch": 0}, "patch must be a whole number of at least 1, but it is 0"),
+        ({"heads": 0}, "heads must be a whole number of at least 1, but it is 0"),
+        ({"context_width": 0}, "context_width must be a whole number"),
+        ({"depth": -1}, "depth must be a whole number"),
+        ({"time_width": 7}, "time_width = 7"),
         ({"norm_eps": -1e-6}, "norm_eps must be above 0"),
         ({"mlp": "glu"}, "mlp must be one of"),
         ({"classes": -1}, "classes at least 0, but they are False and -1"),
@@ -237,6 +323,8 @@ def test_every_parameter_learns(conditioning):
         ({"d": 30}, "and of 4"),
         ({"null_class": True}, "null_class must be False"),
         ({"conditioning": "film"}, "conditioning must be one of"),
+        ({"positions": "rotary"}, "positions must be one of 'sincos', 'learned'"),
+        ({"norm_eps": float("nan")}, "norm_eps must be above 0"),
         ({"conditioning": "cross_attention", "context_width": 8}, "use 'adaln_zero'"),
     ],
 )
@@ -261,11 +349,9 @@ def test_bad_input():
     with pytest.raises(ShapeError, match="context_width = None, but no text was given; pass one"):
         looks_up = DiT(DiTConfig(**SMALL, conditioning="cross_attention"))
         looks_up(x, t, context_mask=torch.ones(1, 1, 1, 1, dtype=torch.bool))
-    with pytest.raises(
-        ShapeError, match=r"shape \(2,\), one number for each of x_t, but t has \(\)"
-    ):
+    with pytest.raises(ShapeError, match=r"time must have shape \(2,\).* but it has shape \(\)"):
         DiT(DiTConfig(**SMALL))(x, torch.tensor(0.5))
-    with pytest.raises(ShapeError, match=r"but t has \(2,\) and label \(1,\)"):
+    with pytest.raises(ShapeError, match=r"label must have shape \(2,\).* shape \(1,\)"):
         DiT(DiTConfig(**SMALL, classes=7))(x, t, label[:1])
     with pytest.raises(ShapeError, match=r"context must have shape \(batch, positions, 4\)"):
         DiT(DiTConfig(**SMALL, context_width=4))(x, t, context=torch.zeros(2, 3, 5))

@@ -12,7 +12,7 @@ from torch.testing import assert_close
 
 from attnoise.data import encode_captions, load_captions, load_mnist
 from attnoise.errors import CheckpointError
-from attnoise.together import word_maps
+from attnoise.together import cross_attention_maps
 from attnoise.training.checkpoints import load_checkpoint
 from attnoise.transformers import attention_rollout
 
@@ -81,7 +81,7 @@ def test_the_studios_model_is_the_shipped_one():
         velocity, maps = run(MODELS / "text-to-image.onnx", **feed)
         with torch.no_grad():
             expected, shares = wrapped(**feed)
-            own = word_maps(model, feed["latents"], feed["time"], feed["tokens"])
+            own = cross_attention_maps(model, feed["latents"], feed["time"], feed["tokens"])
             plain = model(feed["latents"], feed["time"], feed["tokens"])
         assert_close(velocity, expected, atol=1e-4, rtol=1e-4)
         assert_close(maps, shares, atol=1e-5, rtol=1e-4)

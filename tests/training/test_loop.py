@@ -1,7 +1,9 @@
 """Training: resumes after a kill as if nothing had happened, and fails without losing anything."""
 
 import errno
+import io
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -27,6 +29,16 @@ def loss(model, generator):
     return (model(x) - x[:, :2].square()).square().mean()
 
 
+def load(content):
+    return torch.load(io.BytesIO(content))
+
+
+def saved(content):
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
 def run(steps, model=None, **options):
     model = make_model() if model is None else model
     records = list(train(model, loss, steps, torch.Generator().manual_seed(1), **options))
@@ -45,6 +57,7 @@ def test_rate_rises_to_the_peak_and_falls_to_a_tenth():
     assert rates[:10] == pytest.approx([0.2 * i for i in range(1, 11)])
     assert rates[54] == pytest.approx(0.2 + 1.8 / 2)  # halfway down the cosine
     assert rates[99] == pytest.approx(0.2)
+    assert learning_rate(140, 100, 2.0, 10) == pytest.approx(0.2)  # and stays there
     _, records = run(20, lr=2.0, warmup=4)
     assert [r.lr for r in records] == pytest.approx(
         [learning_rate(s, 20, 2.0, 4) for s in range(1, 21)]
@@ -165,7 +178,24 @@ def test_nan_gradient_stops_before_the_step():
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda b: b[: len(b) // 2], lambda b: b"nothing", lambda b: b""]
+    "damage",
+    [
+        lambda b: b[: len(b) // 2],
+        lambda b: b[:-1],
+        lambda b: bytes(len(b)),
+        lambda b: b"nothing",
+        lambda b: b"",
+        lambda b: pickle.dumps({"step": 3}),
+        lambda b: pickle.dumps(print),
+        lambda b: b'{"a card": 1}',
+        lambda b: saved({"step": "three"}),
+        lambda b: saved([1, 2]),
+        lambda b: saved({**load(b), "step": -1}),
+        lambda b: saved({**load(b), "step": float("nan")}),
+        lambda b: saved({**load(b), "model": {}}),
+        lambda b: saved({**load(b), "generator": torch.zeros(3)}),
+        lambda b: saved({**load(b), "optimizers": None}),
+    ],
 )
 def test_damaged_save_is_refused_with_the_way_out(tmp_path, damage):
     path = tmp_path / "run.pt"
@@ -199,6 +229,26 @@ def test_full_disk_keeps_the_old_save_and_leaves_nothing(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["run.pt"]
 
 
+def test_looks_are_as_rare_as_asked_for():
+    bad = lambda model, generator: loss(model, generator) * float("nan")  # noqa: E731
+    with pytest.raises(DataError, match="the loss is nan at step 3"):
+        list(train(make_model(), bad, 5, torch.Generator(), check_every=3))
+
+
+def test_half_precision_and_compiled_runs_are_near_the_plain_one():
+    _, plain = run(8, lr=1e-2)
+    _, half = run(8, lr=1e-2, bf16=True)
+    assert plain[-1].loss == pytest.approx(half[-1].loss, rel=0.05)
+    assert [r.loss for r in plain] != [r.loss for r in half]
+
+
+def test_compile_compiles_the_model_in_place(monkeypatch):
+    model, compiled = make_model(), []
+    monkeypatch.setattr(model, "compile", lambda: compiled.append(True))
+    run(1, model, compile=True)
+    assert compiled == [True]
+
+
 def test_no_progress_bar_without_a_person(capfd):
     run(5)
     assert capfd.readouterr().err == ""
@@ -212,7 +262,17 @@ def test_a_bar_for_those_who_ask(capfd, monkeypatch):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"lr": 0}, "lr = 0"), ({"clip": -1}, "clip = -1"), ({"save_every": 0}, "save_every = 0")],
+    [
+        ({"lr": 0}, "lr = 0"),
+        ({"lr": float("nan")}, "lr = nan"),
+        ({"clip": -1}, "clip = -1"),
+        ({"clip": float("nan")}, "clip = nan"),
+        ({"weight_decay": float("nan")}, "weight_decay must be finite.* nan"),
+        ({"warmup": float("nan")}, "warmup = nan"),
+        ({"accumulate": 0}, "accumulate = 0"),
+        ({"check_every": 0}, "check_every = 0"),
+        ({"save_every": 0}, "save_every = 0"),
+    ],
 )
 def test_bad_settings_are_named_before_the_first_step(options, message):
     with pytest.raises(ConfigError, match=message):

@@ -8,7 +8,12 @@ from torch import nn
 from torch.testing import assert_close
 
 from attnoise.errors import ConfigError
-from attnoise.training.optimizers import Muon, make_optimizers, orthogonalise
+from attnoise.training.optimizers import (
+    Muon,
+    make_optimizers,
+    orthogonalise,
+    orthogonalise_stack,
+)
 from attnoise.transformers import GPT, GPTConfig
 
 
@@ -34,6 +39,21 @@ def test_directions_are_kept(shape):
     off_diagonal = product - product.diag().diag()
     assert off_diagonal.abs().max() < 1e-5
     assert product.diag().min() > 0.6
+
+
+@pytest.mark.parametrize("shape", [(23, 23), (23, 67), (67, 23)])
+def test_the_fast_twin_agrees(shape):
+    matrices = draw(3, *shape) * torch.tensor([1e-3, 1.0, 1e3])[:, None, None]
+    plain = torch.stack([orthogonalise(matrix) for matrix in matrices])
+    assert_close(orthogonalise_stack(matrices), plain, atol=1e-5, rtol=0)
+
+
+def test_the_fast_twin_is_near_where_most_directions_are_weak():
+    """The small matrix holds squares, so a direction of a hundredth keeps fewer digits."""
+    matrix = draw(23, 67)
+    matrix[:, 5:] *= 0.01
+    found, plain = orthogonalise_stack(matrix[None])[0], orthogonalise(matrix)
+    assert (found - plain).norm() < 1e-2 * plain.norm()
 
 
 def test_size_of_the_matrix_does_not_matter():

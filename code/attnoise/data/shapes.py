@@ -1,14 +1,15 @@
-"""Little pictures of coloured shapes, drawn from captions: place the things, then draw them."""
+"""Little pictures of coloured shapes, drawn from captions: place the objects, then draw them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from einops import reduce
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
 from .captions import COLOURS, SHAPES, SIZES, Caption
 
 SIDE = 32  # pixels
@@ -27,12 +28,12 @@ PALETTE = {
 
 @dataclass(frozen=True)
 class Scene:
-    """Where things are: one row per picture, one column per thing.
+    """A batch of scenes: one row per picture, one column per object.
 
     Args:
         shape: Index into SHAPES.
         colour: Index into COLOURS.
-        radius: In pixels; 0 where there is no thing.
+        radius: In pixels; 0 where there is no object.
         centre: Pixels from the upper left corner: first right, then down.
     """
 
@@ -71,11 +72,11 @@ COVERS = dict(zip(SHAPES, (_circle, _square, _triangle, _cross, _ring), strict=T
 def coverage(
     scene: Scene, *, side: int = SIDE, fine: int = 4
 ) -> Float[Tensor, "b objects height width"]:
-    """Return which part of each pixel each thing covers, from fine * fine points per pixel."""
+    """Return which part of each pixel each object covers, from fine * fine points per pixel."""
     points = (torch.arange(side * fine) + 0.5) / fine
     covered = torch.zeros(*scene.shape.shape, side, side)
     for number, covers in enumerate(COVERS.values()):
-        ours = (scene.shape == number) & (scene.radius > 0)  # b things
+        ours = (scene.shape == number) & (scene.radius > 0)  # b objects
         radius, centre = scene.radius[ours][:, None, None], scene.centre[ours][:, :, None, None]
         inside = covers((points - centre[:, 0]) / radius, (points[:, None] - centre[:, 1]) / radius)
         inside = inside.expand(-1, side * fine, side * fine).float()
@@ -84,7 +85,7 @@ def coverage(
 
 
 def draw(scene: Scene) -> Float[Tensor, "b 3 32 32"]:
-    """Draw pictures with smooth edges, pixels in [-1, 1]."""
+    """Render scenes with anti-aliased edges, pixels in [-1, 1]."""
     background = torch.tensor(BACKGROUND)[:, None, None]
     palette = torch.tensor([PALETTE[name] for name in COLOURS])
     images = background.expand(len(scene.shape), 3, SIDE, SIDE)
@@ -94,22 +95,36 @@ def draw(scene: Scene) -> Float[Tensor, "b 3 32 32"]:
     return 2 * images - 1
 
 
-def place(captions: Sequence[Caption], generator: torch.Generator) -> Scene:
-    """Give each caption's things a size, within 5 %, and a place that makes the caption true.
+def _check_captions(captions: Sequence[Caption]) -> None:
+    if not len(captions):
+        raise ConfigError("captions must hold one caption or more, but there are none.")
+    if not all(isinstance(caption, Caption) for caption in captions):
+        raise DataError(
+            "captions must be a list of Caption, but it holds something else; read texts with "
+            "parse_caption."
+        )
 
-    Two things lie apart by two pixels or more along the axis of their relation, and by at most
-    half as much across it. Everything else is even chance.
+
+def _uniform(generator: torch.Generator, *shape: int) -> Float[Tensor, "..."]:
+    return torch.rand(*shape, generator=generator, device=generator.device).cpu()
+
+
+def place(captions: Sequence[Caption], generator: torch.Generator) -> Scene:
+    """Sample a scene for each caption: sizes, within 5 %, and positions that make it true.
+
+    Two objects lie apart by two pixels or more along the axis of their relation, and by at most
+    half as much across it. Everything else is uniform.
 
     Args:
         captions: What to show.
-        generator: Where chance comes from.
+        generator: Where sizes and positions come from, drawn on its device.
 
     Raises:
         ConfigError: There are no captions.
+        DataError: A caption is a text; `parse_caption` reads it.
     """
-    if not captions:
-        raise ConfigError("captions must hold one caption or more, but there are none.")
-    rows = [(*caption.things, *caption.things)[:2] for caption in captions]  # one thing: twice
+    _check_captions(captions)
+    rows = [(*caption.objects, *caption.objects)[:2] for caption in captions]  # one object: twice
     index = torch.tensor(
         [
             [(SHAPES.index(t.shape), COLOURS.index(t.colour), SIZES.index(t.size)) for t in row]
@@ -117,18 +132,18 @@ def place(captions: Sequence[Caption], generator: torch.Generator) -> Scene:
         ]
     )
     shape, colour, size = index.unbind(-1)  # each b 2
-    two = torch.tensor([len(caption.things) == 2 for caption in captions])
+    two = torch.tensor([len(caption.objects) == 2 for caption in captions])
     b = len(captions)
-    scale = 0.95 + 0.1 * torch.rand(b, 2, generator=generator)
-    radius = torch.tensor([RADIUS[name] for name in SIZES])[size] * scale
+    random = partial(_uniform, generator)
+    radius = torch.tensor([RADIUS[name] for name in SIZES])[size] * (0.95 + 0.1 * random(b, 2))
     half = EXTENT * radius  # b 2
 
     down = torch.tensor([c.relation in ("above", "below") for c in captions])
     back = torch.tensor([c.relation in ("below", "right of") for c in captions])
     room = SIDE - 1 - half.sum(dim=1)  # between two centres at most, half a pixel off the edges
     least = half.sum(dim=1) + 2
-    along = least + (room - least) * torch.rand(b, generator=generator)
-    across = torch.minimum(along / 2, room) * (2 * torch.rand(b, generator=generator) - 1)
+    along = least + (room - least) * random(b)
+    across = torch.minimum(along / 2, room) * (2 * random(b) - 1)
     along = torch.where(back, -along, along)
     step = torch.where(
         down[:, None], torch.stack([across, along], -1), torch.stack([along, across], -1)
@@ -138,7 +153,7 @@ def place(captions: Sequence[Caption], generator: torch.Generator) -> Scene:
     edge = half[:, :, None] + 0.5
     low = torch.maximum(edge[:, 0], edge[:, 1] - step)
     high = torch.minimum(SIDE - edge[:, 0], SIDE - edge[:, 1] - step)
-    first = low + (high - low).clamp(min=0) * torch.rand(b, 2, generator=generator)
+    first = low + (high - low).clamp(min=0) * random(b, 2)
     centre = torch.stack([first, first + step], dim=1)
     radius = torch.stack([radius[:, 0], torch.where(two, radius[:, 1], 0.0)], dim=1)
     return Scene(shape, colour, radius, centre)
@@ -147,5 +162,13 @@ def place(captions: Sequence[Caption], generator: torch.Generator) -> Scene:
 def draw_captions(
     captions: Sequence[Caption], generator: torch.Generator
 ) -> Float[Tensor, "b 3 32 32"]:
-    """Place and draw: one picture per caption, pixels in [-1, 1]."""
+    """Sample one picture per caption: place its objects, then draw them; pixels in [-1, 1].
+
+    Args:
+        captions: What to show.
+        generator: Where sizes and positions come from, drawn on its device.
+
+    Raises:
+        ConfigError, DataError: As in `place`.
+    """
     return draw(place(captions, generator))

@@ -6,11 +6,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..checks import check_positive, check_sizes
 from ..errors import ConfigError, ShapeError
 
 
+def _device(generator: torch.Generator | None) -> torch.device | None:
+    return None if generator is None else generator.device
+
+
 class GaussianMixture:
-    """Round Gaussian blobs of one size, all equally likely.
+    """A mixture of isotropic Gaussians with one standard deviation and equal weights.
 
     p(x) = 1/m sum_i N(x; centre_i, std^2 I)
 
@@ -20,7 +25,7 @@ class GaussianMixture:
 
     Raises:
         ShapeError: centres is not a list of points.
-        ConfigError: std is not above 0.
+        ConfigError: std is not above 0 and finite.
     """
 
     def __init__(self, centres: Float[Tensor, "m e"], std: float) -> None:
@@ -28,15 +33,16 @@ class GaussianMixture:
             raise ShapeError(
                 f"centres must have shape (blobs, axes), but its shape is {tuple(centres.shape)}."
             )
-        if not std > 0:
-            raise ConfigError(f"std must be above 0, but it is {std}.")
+        check_positive(std=std)
         self.centres, self.std = centres, std
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Float[Tensor, "n e"]:
-        """Draw n points."""
-        which = torch.randint(len(self.centres), (n,), generator=generator)
-        noise = torch.randn(n, self.centres.shape[1], generator=generator)
-        return self.centres[which] + self.std * noise
+        """Sample n points, drawn on the generator's device and moved to that of the centres."""
+        check_sizes(n=n)
+        drawn_on = _device(generator)
+        which = torch.randint(len(self.centres), (n,), generator=generator, device=drawn_on)
+        noise = torch.randn(n, self.centres.shape[1], generator=generator, device=drawn_on)
+        return self.centres[which.to(self.centres.device)] + self.std * noise.to(self.centres)
 
     def log_prob(self, x: Float[Tensor, "n e"]) -> Float[Tensor, " n"]:
         """Return the natural logarithm of the density at each point."""
@@ -47,20 +53,31 @@ class GaussianMixture:
 
 
 def ring_of_gaussians(blobs: int = 8, *, radius: float = 1.5, std: float = 0.1) -> GaussianMixture:
-    """Set equal blobs on a circle, a classic for generators that forget some of them."""
+    """Return equal Gaussians on a circle, a classic test for mode collapse.
+
+    Raises:
+        ConfigError: blobs is below 1, or radius or std is not above 0.
+    """
+    check_sizes(blobs=blobs)
+    check_positive(radius=radius)
     angles = 2 * math.pi * torch.arange(blobs) / blobs
     return GaussianMixture(radius * torch.stack([angles.cos(), angles.sin()], dim=-1), std)
 
 
 def spiral(turns: float = 1.5, *, radius: float = 2.0, std: float = 0.08) -> GaussianMixture:
-    """Set 200 small blobs along a spiral, near enough to one another to make one arm."""
+    """Return 200 small Gaussians along a spiral, near enough to one another to make one arm.
+
+    Raises:
+        ConfigError: turns, radius or std is not above 0.
+    """
+    check_positive(turns=turns, radius=radius)
     u = torch.linspace(0.15, 1.0, 200).sqrt()  # evenly spaced along the arm, nearly
     angles = 2 * math.pi * turns * u
     return GaussianMixture(radius * u[:, None] * torch.stack([angles.cos(), angles.sin()], -1), std)
 
 
 class Checkerboard:
-    """The dark fields of a board: even density inside, none outside, edges everywhere.
+    """The uniform density on the dark fields of a checkerboard.
 
     p(x) = 1 / (area of the dark fields) on a dark field, else 0
 
@@ -69,20 +86,23 @@ class Checkerboard:
         half_width: The board reaches from -half_width to half_width on both axes.
 
     Raises:
-        ConfigError: fields is odd or below 2.
+        ConfigError: fields is odd or below 2, or half_width is not above 0.
     """
 
     def __init__(self, fields: int = 4, half_width: float = 2.0) -> None:
-        if fields < 2 or fields % 2:
+        check_positive(half_width=half_width)
+        if not fields >= 2 or fields % 2:
             raise ConfigError(f"fields must be even and at least 2, but it is {fields}.")
         self.fields, self.half_width = fields, half_width
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Float[Tensor, "n 2"]:
-        """Draw n points."""
-        row = torch.randint(self.fields, (n,), generator=generator)
-        pair = torch.randint(self.fields // 2, (n,), generator=generator)
+        """Sample n points on the generator's device."""
+        check_sizes(n=n)
+        at = _device(generator)
+        row = torch.randint(self.fields, (n,), generator=generator, device=at)
+        pair = torch.randint(self.fields // 2, (n,), generator=generator, device=at)
         corner = torch.stack([2 * pair + row % 2, row], dim=-1)
-        inside = torch.rand(n, 2, generator=generator)
+        inside = torch.rand(n, 2, generator=generator, device=at)
         return (corner + inside) * (2 * self.half_width / self.fields) - self.half_width
 
     def log_prob(self, x: Float[Tensor, "n 2"]) -> Float[Tensor, " n"]:

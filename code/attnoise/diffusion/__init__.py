@@ -2,12 +2,13 @@
 
 To read it for the first time, take four modules: `schedules` (how much noise at which time),
 `process` (adding it), `losses` (what a network is trained for) and `samplers` (from noise to data).
-`denoisers` and `targets` stand between network and sampler; `solvers`, `ode` and `few_step` need
-fewer steps; `guidance` and `inpainting` steer; `unet` and `networks` hold networks, the other one
-being `together.DiT`.
+`denoisers` and `targets` stand between network and sampler; `exact_denoisers` need no network;
+`solvers`, `ode` and `few_step` need fewer steps; `guidance` and `inpainting` steer; `unet` and
+`networks` hold networks, and `together.DiT` is one, too.
 """
 
-from .denoisers import Denoiser, GaussianDenoiser, IdealDenoiser, NetworkDenoiser
+from .denoisers import Denoiser, NetworkDenoiser
+from .exact_denoisers import GaussianDenoiser, IdealDenoiser
 from .few_step import consistency_loss, consistency_sample
 from .flow import (
     flow_loss,

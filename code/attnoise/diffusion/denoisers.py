@@ -1,4 +1,4 @@
-"""Denoisers: functions from a noisy sample to a prediction of the clean one. Two are exact.
+"""Denoisers: functions from a noisy sample to a prediction of the clean one.
 
 Every denoiser is called as denoiser(x_t, t, label) and returns x0_hat, so that a sampler need
 not know what is behind it: a formula, the data themselves, or a network.
@@ -11,11 +11,10 @@ import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor
 
-from ..attention import attention
 from ..checks import values_may_be_read
-from ..errors import ConfigError, DataError, ShapeError, choose
-from .numerics import append_dims, float_dtype, network_time
-from .paths import Path, levels_at
+from ..errors import ConfigError, ShapeError, choose
+from .numerics import append_dims, network_time
+from .paths import ROUNDING, Path, levels_at
 from .targets import TARGETS, to_x0
 
 
@@ -26,171 +25,29 @@ class Denoiser(Protocol):
     def __call__(self, x_t: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor: ...
 
 
-def noisy_levels(path: Path, t: Num[Tensor, " b"]) -> tuple[Tensor, Tensor]:
-    """Return alpha and sigma at times with noise.
+def noisy_levels(
+    path: Path, t: Num[Tensor, " b"], x_t: Float[Tensor, "b *axes"]
+) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:
+    """Return alpha and sigma at times with noise, one for each sample.
 
     Raises:
-        ConfigError: A time is 0, where there is nothing to predict, or lies beyond T; looked at
-            on the CPU alone.
+        ShapeError: There is not one time per sample.
+        ConfigError: A time is 0, where there is nothing to predict, or lies beyond T (looked at
+            on the CPU alone).
     """
+    if t.shape != x_t.shape[:1]:
+        raise ShapeError(
+            f"t must hold one time per sample: x_t has {len(x_t)} samples, but t has shape "
+            f"{tuple(t.shape)}; use torch.full(({len(x_t)},), t) for one time for all."
+        )
     if t.numel() and values_may_be_read(t):
         low, high = (end.item() for end in t.detach().aminmax())
-        if not 0 < low <= high <= path.T:
+        if not 0 < low <= high <= path.T * ROUNDING:
             raise ConfigError(
                 f"t must lie above 0 and at most at T = {path.T}, but it ranges from {low:g} to "
                 f"{high:g}; t = 0 is data and t = T is noise."
             )
     return path.levels(t)
-
-
-class IdealDenoiser:
-    """The best denoiser that there is for a finite data set: attention over the data.
-
-    E[x0 | x_t] = sum_i w_i x_i,  w = softmax_i(-|x_t - alpha x_i|^2 / (2 sigma^2))
-
-    The square opens into alpha x_t . x_i / sigma^2 - alpha^2 |x_i|^2 / (2 sigma^2) and a term
-    that all i share, which the softmax ignores. So the score is a dot product of the query
-    (alpha x_t, alpha^2) / sigma^2 and the key (x_i, -|x_i|^2 / 2), and the values are the data.
-
-    With a std each sample is the centre of a round Gaussian blob, and the answer is the exact one
-    for that mixture: sigma^2 grows by alpha^2 std^2 in the weights, and the mean of the centres is
-    drawn towards x_t.
-
-    Args:
-        data: The data set; the leading axis counts its m samples.
-        schedule: The noise schedule, or another path to noise.
-        labels: The class of each sample, for use with a label: then a boolean mask lets each
-            query see its own class alone.
-        std: The size of the blobs, at least 0.
-
-    Raises:
-        DataError: The data hold NaN or infinity, or no sample.
-        ShapeError: labels does not hold one class per sample.
-        ConfigError: std is below 0; when called, a label is asked for that no sample has.
-
-    Source: Karras et al. 2022, appendix B.3, arXiv:2206.00364, here for alpha below 1.
-    """
-
-    def __init__(
-        self, data: Float[Tensor, "m *axes"], schedule: Path, labels=None, *, std: float = 0.0
-    ) -> None:
-        if not 0 <= std < torch.inf:
-            raise ConfigError(
-                f"std must be at least 0 and finite, but it is {std}; 0 means points."
-            )
-        if not len(data) or not bool(torch.isfinite(data).all()):
-            raise DataError(
-                "data must hold at least one sample and no NaN or infinity; "
-                f"it holds {len(data)} samples."
-            )
-        if labels is not None and labels.shape != data.shape[:1]:
-            raise ShapeError(
-                f"labels must hold one class for each of the {len(data)} samples, but its shape "
-                f"is {tuple(labels.shape)}."
-            )
-        self.schedule, self.labels, self.std = schedule, labels, std
-        # float64 where the device has it: near t = 0 the scores are huge
-        self.value = data.flatten(1).to(float_dtype(data.device))  # m e
-        half_square = self.value.square().sum(dim=1, keepdim=True) / 2
-        self.key = torch.cat([self.value, -half_square], dim=1)  # m e+1
-
-    def __call__(
-        self,
-        x_t: Float[Tensor, "b *axes"],
-        t: Num[Tensor, " b"],
-        label: Int[Tensor, " b"] | None = None,
-    ) -> Float[Tensor, "b *axes"]:
-        """Return the mean of all clean samples that x_t may come from."""
-        x0_hat = self._attend(x_t, t, label)[0]
-        if self.std:
-            alpha, sigma = (level[:, None] for level in self.schedule.levels(t))
-            gain = alpha * self.std**2 / (alpha**2 * self.std**2 + sigma**2)
-            x0_hat = x0_hat + gain * (x_t.flatten(1).to(gain.dtype) - alpha * x0_hat)
-        return x0_hat.to(x_t.dtype).reshape(x_t.shape)
-
-    def weights(
-        self,
-        x_t: Float[Tensor, "b *axes"],
-        t: Num[Tensor, " b"],
-        label: Int[Tensor, " b"] | None = None,
-    ) -> Float[Tensor, "b m"]:
-        """Return the posterior probability of each sample given x_t: the attention weights."""
-        return self._attend(x_t, t, label)[1]
-
-    def _attend(self, x_t: Tensor, t: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
-        if x_t[0].numel() != self.value.shape[1]:
-            raise ShapeError(
-                f"x_t must have {self.value.shape[1]} numbers per sample, as the data have, but "
-                f"its shape is {tuple(x_t.shape)}."
-            )
-        if label is not None and self.labels is None:
-            raise ConfigError(
-                "label was given, but the denoiser knows no labels; "
-                "build it with IdealDenoiser(data, schedule, labels)."
-            )
-        alpha, sigma = (level[:, None] for level in noisy_levels(self.schedule, t))  # b 1
-        scaled = torch.cat([alpha * x_t.flatten(1).to(alpha.dtype), alpha**2], dim=1)
-        query = scaled / (sigma**2 + (alpha * self.std) ** 2)  # b e+1
-        mask = None if label is None else label[:, None] == self.labels[None, :]  # b m
-        if mask is not None and values_may_be_read(mask) and not bool(mask.any(dim=1).all()):
-            unseen = label[~mask.any(dim=1)].unique().tolist()
-            raise ConfigError(
-                f"label must be a class of the data, but no sample has {unseen}; leave label out "
-                "for the mean over all."
-            )
-        output, weights = attention(
-            query, self.key, self.value, mask, scale=1.0, return_weights=True
-        )
-        return output, weights
-
-
-class GaussianDenoiser:
-    """The exact denoiser of Gaussian data: a straight line.
-
-    E[x0 | x_t] = mean + alpha C (alpha^2 C + sigma^2 I)^{-1} (x_t - alpha mean)
-
-    Args:
-        mean: Mean of the data.
-        covariance: Covariance C of the data, symmetric, with no negative eigenvalue.
-        schedule: The noise schedule, or another path to noise.
-
-    Raises:
-        ShapeError: The covariance is not square or does not fit the mean.
-        DataError: The covariance is not symmetric or has a negative eigenvalue.
-
-    Source: conditional mean of jointly normal variables; Bishop 2006, equation 2.81.
-    """
-
-    def __init__(
-        self, mean: Float[Tensor, " e"], covariance: Float[Tensor, "e e"], schedule: Path
-    ) -> None:
-        if covariance.shape != (len(mean), len(mean)):
-            raise ShapeError(
-                f"covariance must have shape {(len(mean), len(mean))} to fit the mean, but its "
-                f"shape is {tuple(covariance.shape)}."
-            )
-        covariance = covariance.cpu().double()
-        eigenvalues, self.axes = torch.linalg.eigh(covariance)
-        if not torch.allclose(covariance, covariance.T) or eigenvalues.min() < -1e-8:
-            raise DataError(
-                "covariance must be symmetric with no negative eigenvalue, but its smallest one is "
-                f"{float(eigenvalues.min()):.3g}; estimate it with torch.cov."
-            )
-        self.mean, self.variances = mean.cpu().double(), eigenvalues.clamp(min=0)
-        self.schedule = schedule
-
-    def __call__(
-        self, x_t: Float[Tensor, "b *axes"], t: Num[Tensor, " b"], label: Tensor | None = None
-    ) -> Float[Tensor, "b *axes"]:
-        """Return the mean of x0 given x_t, exactly."""
-        alpha, sigma = (level[:, None] for level in noisy_levels(self.schedule, t))  # b 1
-        mean, axes, variances = (
-            part.to(alpha.dtype).to(x_t.device) for part in (self.mean, self.axes, self.variances)
-        )
-        centred = (x_t.flatten(1).to(alpha.dtype) - alpha * mean) @ axes  # along each axis
-        gain = alpha * variances / (alpha**2 * variances + sigma**2)
-        x0_hat = mean + (gain * centred) @ axes.T
-        return x0_hat.to(x_t.dtype).reshape(x_t.shape)
 
 
 def check_clip(clip: float | None) -> None:
@@ -204,7 +61,7 @@ class NetworkDenoiser:
 
     Args:
         model: Called as model(x_t, t / T) or model(x_t, t / T, label).
-        schedule: The noise schedule, or other path, that it was trained with.
+        path: The noise schedule, or other path, that it was trained with.
         target: What it predicts: "eps", "x0", "v" or "u".
         clip: Clip x0_hat to [-clip, clip], above 0; 1 for images, None for data without bounds.
 
@@ -216,18 +73,18 @@ class NetworkDenoiser:
     def __init__(
         self,
         model: Callable[..., Tensor],
-        schedule: Path,
+        path: Path,
         target: str = "eps",
         clip: float | None = None,
     ) -> None:
         choose("target", target, TARGETS)
-        if target == "eps" and levels_at(schedule, [schedule.T])[0].alpha == 0:
+        if target == "eps" and levels_at(path, [path.T])[0].alpha == 0:
             raise ConfigError(
                 "target must not be 'eps' on a path that ends in noise alone, where eps says "
                 "nothing about x0, but it is; predict 'x0', 'v' or 'u'."
             )
         check_clip(clip)
-        self.model, self.schedule, self.target, self.clip = model, schedule, target, clip
+        self.model, self.path, self.target, self.clip = model, path, target, clip
 
     @torch.no_grad()
     def __call__(
@@ -237,8 +94,8 @@ class NetworkDenoiser:
         label: Int[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b *axes"]:
         """Return x0_hat."""
-        alpha, sigma = (append_dims(level, x_t) for level in noisy_levels(self.schedule, t))
+        alpha, sigma = (append_dims(level, x_t) for level in noisy_levels(self.path, t, x_t))
         condition = () if label is None else (label,)
-        output = self.model(x_t, network_time(t, self.schedule.T, x_t), *condition)
+        output = self.model(x_t, network_time(t, self.path.T, x_t), *condition)
         x0_hat = to_x0(self.target, output, x_t, alpha, sigma)
         return x0_hat if self.clip is None else x0_hat.clamp(-self.clip, self.clip)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..errors import ConfigError
 from .denoisers import Denoiser
-from .numerics import append_dims, batch_of, check_samples, float_dtype, noise_like
+from .numerics import append_dims, batch_of, check_samples, float_dtype, noise_like, widen
 from .paths import Path, level_pairs
 from .process import add_noise
 from .samplers import Step, sampler
@@ -69,7 +69,7 @@ def consistency_loss(
     with torch.no_grad():
         x_s = _ddim_step(teacher, path, x_t, t, s, label)
         wanted = ema_student(x_s, s, label)
-    return (student(x_t, t, label) - wanted).square().mean()
+    return (widen(student(x_t, t, label)) - widen(wanted)).square().mean()
 
 
 def _ddim_step(
@@ -81,10 +81,11 @@ def _ddim_step(
     label: Int[Tensor, " b"] | None,
 ) -> Float[Tensor, "b *axes"]:
     (alpha, sigma), (alpha_s, sigma_s) = (
-        [append_dims(level, x_t) for level in path.levels(time)] for time in (t, s)
+        [append_dims(level, widen(x_t)) for level in path.levels(time)] for time in (t, s)
     )
     x0_hat = teacher(x_t, t, label)
-    return alpha_s * x0_hat + sigma_s * (x_t - alpha * x0_hat) / sigma
+    x_s = alpha_s * x0_hat + sigma_s * (x_t - alpha * x0_hat) / sigma
+    return x_s.to(x_t.dtype)
 
 
 @sampler()

@@ -1,5 +1,6 @@
 """Flows in straight lines from noise to data: rectified flow, also called flow matching."""
 
+import math
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 
@@ -42,12 +43,17 @@ def logit_normal_times(
         std: Spread of z, above 0.
 
     Raises:
-        ConfigError: std is not above 0.
+        ConfigError: std is not above 0, mean is not finite, or n is below 0.
 
     Source: Esser et al. 2024, equation 19, arXiv:2403.03206.
     """
-    if not 0 < std < torch.inf:
-        raise ConfigError(f"std must be above 0, but it is {std}; 1 is usual.")
+    if not (0 < std < math.inf and math.isfinite(mean)):
+        raise ConfigError(
+            f"std must be above 0 and mean finite, but they are {std} and {mean}; 1 and 0 are "
+            "usual."
+        )
+    if n < 0:
+        raise ConfigError(f"n must be at least 0, but it is {n}; it counts the times.")
     device = torch.device("cpu") if generator is None else generator.device
     z = torch.randn(n, generator=generator, dtype=float_dtype(device), device=device)
     return torch.sigmoid(mean + std * z)
@@ -63,7 +69,7 @@ def shift_times(t: Float[Tensor, "*b"], shift: float) -> Float[Tensor, "*b"]:
 
     Source: Esser et al. 2024, equation 23, arXiv:2403.03206.
     """
-    if not 0 < shift < torch.inf:
+    if not 0 < shift < math.inf:
         raise ConfigError(f"shift must be above 0, but it is {shift}; 1 changes nothing.")
     check_range(t, 1)
     return shift * t / (1 + (shift - 1) * t)
@@ -134,6 +140,7 @@ def pair_by_transport(
 
     Raises:
         ShapeError: There is not as much noise as there are samples.
+        DataError: A number is NaN or infinite.
 
     Source: Tong et al. 2023, section 3.2, arXiv:2302.00482; Pooladian et al. 2023,
         arXiv:2304.14772. The assignment is scipy's.
@@ -145,6 +152,8 @@ def pair_by_transport(
             f"eps must have the shape of x0, {tuple(x0.shape)}, but its shape is "
             f"{tuple(eps.shape)}; draw it with torch.randn(x0.shape, generator=generator)."
         )
+    check_samples("x0", x0)
+    check_samples("eps", eps)
     points, noise = (part.detach().flatten(1).cpu().double() for part in (x0, eps))
     _, order = linear_sum_assignment(torch.cdist(points, noise).square().numpy())
     return eps[torch.from_numpy(order).to(eps.device)]

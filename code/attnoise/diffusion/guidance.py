@@ -39,6 +39,11 @@ def drop_labels(
         raise ConfigError(
             f"cond_drop_prob must lie between 0 and 1, but it is {cond_drop_prob}; 0.1 is usual."
         )
+    if null_label < 0 or label.is_floating_point():
+        raise ConfigError(
+            f"label must hold whole numbers and null_label be at least 0, but label has dtype "
+            f"{label.dtype} and null_label is {null_label}."
+        )
     if values_may_be_read(label) and bool((label == null_label).any()):
         raise ConfigError(
             f"null_label must be a label of its own, but some samples are of class {null_label}; "
@@ -112,16 +117,16 @@ class GuidedDenoiser:
             )
         if null_label is not None:
             _check_null_class(denoiser, null_label)
-        self.schedule = getattr(denoiser, "schedule", None) or getattr(denoiser, "path", None)
+        self.path = getattr(denoiser, "path", None)
         if interval is not None and not 0 <= interval[0] < interval[1] <= 1:
             raise ConfigError(
                 f"interval must be (low, high) with 0 <= low < high <= 1, but it is {interval}; "
                 "its ends are fractions of T, 0 for data and 1 for noise."
             )
-        if interval is not None and self.schedule is None:
+        if interval is not None and self.path is None:
             raise ConfigError(
-                "interval needs a denoiser that says what T is, but this one has neither schedule "
-                "nor path; set denoiser.schedule."
+                "interval needs a denoiser that says what T is, but this one has no path; set "
+                "denoiser.path."
             )
         self.denoiser, self.guidance_scale, self.weak = denoiser, guidance_scale, weak
         self.other: Any = negative if null_label is None else null_label
@@ -157,10 +162,10 @@ class GuidedDenoiser:
         """Return the scale for each sample: 1 outside the interval."""
         dtype = float_dtype(t.device)
         scale = torch.full(t.shape, self.guidance_scale, dtype=dtype, device=t.device)
-        if self.interval is None or self.schedule is None:
+        if self.interval is None or self.path is None:
             return scale
         low, high = self.interval
-        time = t.to(dtype) / self.schedule.T
+        time = t.to(dtype) / self.path.T
         return torch.where((low <= time) & (time <= high), scale, 1.0)
 
     def _both(

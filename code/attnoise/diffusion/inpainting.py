@@ -12,7 +12,7 @@ from ..errors import ConfigError, DataError, ShapeError
 from .denoisers import Denoiser
 from .numerics import noise_like
 from .paths import Path, level_pairs
-from .samplers import Step
+from .samplers import Step, without_gradients
 from .solvers import ddim_sample
 from .timesteps import check_timesteps
 
@@ -70,10 +70,10 @@ def inpaint(
     if resample < 1:
         raise ConfigError(f"resample must be at least 1, but it is {resample}; 1 is replacement.")
     times = check_timesteps(timesteps, path)
-    return _inpaint_steps(denoiser, known, mask, path, generator, times, label, resample)
+    steps = _inpaint_steps(denoiser, known, mask, path, generator, times, label, resample)
+    return without_gradients(steps)
 
 
-@torch.no_grad()
 def _inpaint_steps(
     denoiser: Denoiser,
     known: Float[Tensor, "b *axes"],

@@ -12,6 +12,7 @@ from ..errors import ConfigError
 from .denoisers import Denoiser
 from .numerics import batch_of, float_dtype
 from .paths import Level, Path, levels_at
+from .samplers import check_start
 from .timesteps import check_timesteps
 
 
@@ -34,7 +35,8 @@ def log_likelihood(
     Args:
         denoiser: Called as denoiser(x_t, t, label); gradients must reach x_t (a `NetworkDenoiser`
             stops them; a `PreconditionedDenoiser` and the exact denoisers do not).
-        x: Samples at the last of the times.
+        x: Samples at the last of the times. The denoiser is asked in their dtype; the rest is
+            float64 where their device has it.
         path: A path on which nothing of the data is left at the first of the times, or nearly so.
         timesteps: Falling times, as for sampling; the last one above 0. Heun's method walks them
             upwards.
@@ -45,6 +47,7 @@ def log_likelihood(
 
     Raises:
         ConfigError: The timesteps do not fall or end at 0, or no gradient reaches x_t.
+        DataError: x holds NaN or infinity.
 
     Source: Chen et al. 2018, theorem 1, arXiv:1806.07366; Song et al. 2021, section 4.3 and
         appendix D.2, arXiv:2011.13456.
@@ -53,14 +56,20 @@ def log_likelihood(
     if times[0] == 0:
         raise ConfigError("timesteps must end above 0, where there is noise to see; try T / 1000.")
     levels = levels_at(path, times)
+    check_start("x", x, label)
+    dtype = x.dtype
     x = x.to(float_dtype(x.device))
+
+    def ask(x_t: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
+        return denoiser(x_t.to(dtype), t, label).to(x.dtype)
+
     size, first, final = x[0].numel(), levels[0], levels[-1]
     z = x / (first.alpha + first.sigma)
     gained = torch.zeros(len(x), dtype=x.dtype, device=x.device)
     for now, then in pairwise(levels):  # Heun's method, upwards
         step = then.sigma / (then.alpha + then.sigma) - now.sigma / (now.alpha + now.sigma)
-        u, divergence = _velocity_and_divergence(denoiser, z, now, label)
-        u_end, divergence_end = _velocity_and_divergence(denoiser, z + step * u, then, label)
+        u, divergence = _velocity_and_divergence(ask, z, now, label)
+        u_end, divergence_end = _velocity_and_divergence(ask, z + step * u, then, label)
         z = z + step * (u + u_end) / 2
         gained = gained + step * (divergence + divergence_end) / 2
     # the standard deviation of z at the first time

@@ -1,5 +1,6 @@
 """More noise schedules: sigmoid, zero-terminal, shifted for larger images, and all by name."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -69,11 +70,11 @@ def shift_schedule(schedule: Schedule, shift: float) -> Schedule:
         shift: Above 1 for more noise, below 1 for less.
 
     Raises:
-        ConfigError: shift is not above 0.
+        ConfigError: shift is not above 0 or infinite.
 
     Source: Hoogeboom et al. 2023, section 3.1, arXiv:2301.11093.
     """
-    if not shift > 0:
+    if not 0 < shift < math.inf:
         raise ConfigError(f"shift must be above 0, but it is {shift}; 1 changes nothing.")
     kept = schedule.alpha_bar
     return Schedule(kept / (kept + shift**2 * (1 - kept)), f"{schedule.name}, shifted by {shift:g}")

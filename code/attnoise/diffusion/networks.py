@@ -111,11 +111,15 @@ def check_denoiser_input(
         DataError: A label is out of range (looked at on the CPU alone).
     """
     wanted = (config.channels, config.image_size, config.image_size)
-    if x_t.ndim != 4 or x_t.shape[1:] != wanted or not x_t.is_floating_point():
+    if x_t.ndim != 4 or x_t.shape[1:] != wanted:
         raise ShapeError(
-            f"x_t must be floating-point, of shape (batch, {', '.join(map(str, wanted))}), "
-            f"channels first, but its shape is {tuple(x_t.shape)} and its dtype {x_t.dtype}; the "
-            "model was built for that size, and for pixels in [-1, 1]."
+            f"x_t must have shape (batch, {', '.join(map(str, wanted))}), but its shape is "
+            f"{tuple(x_t.shape)}; the model was built for that size, channels first."
+        )
+    if not x_t.is_floating_point():
+        raise ShapeError(
+            f"x_t must be floating-point numbers, but its dtype is {x_t.dtype}; scale images of 0 "
+            "to 255 by x.float() / 127.5 - 1."
         )
     check_time(x_t, time)
     if (label is None) == bool(config.classes):

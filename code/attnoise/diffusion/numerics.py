@@ -25,8 +25,9 @@ def append_dims(
     """
     if coefficient.shape != x.shape[:1]:
         raise ShapeError(
-            f"t must hold one time per sample: x has {len(x)} samples, but t has shape "
-            f"{tuple(coefficient.shape)}; use torch.full(({len(x)},), t) for one time for all."
+            f"coefficient must hold one number per sample, as t must hold one time: x has {len(x)} "
+            f"samples, but its shape is {tuple(coefficient.shape)}; use torch.full(({len(x)},), t) "
+            "for one time for all."
         )
     return coefficient.to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
 
@@ -34,9 +35,23 @@ def append_dims(
 def noise_like(
     x: Float[Tensor, "b *axes"], generator: torch.Generator | None = None
 ) -> Float[Tensor, "b *axes"]:
-    """Draw standard normal noise of x's shape, on the generator's device, then move it to x's."""
+    """Draw standard normal noise of x's shape, on the generator's device, then move it to x's.
+
+    Half precision gets the numbers that float32 would get, rounded.
+
+    Raises:
+        ShapeError: x is not floating-point.
+    """
+    if not x.is_floating_point():
+        raise ShapeError(f"x must be floating-point, but its dtype is {x.dtype}; pass x.float().")
     device = x.device if generator is None else generator.device
-    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=device).to(x.device)
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    return torch.randn(x.shape, generator=generator, dtype=dtype, device=device).to(x)
+
+
+def widen(x: Tensor) -> Tensor:
+    """Raise half precision to float32, for sums and differences; leave the rest as it is."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def to_device(values: Float[Tensor, "*b"], x: Tensor) -> Float[Tensor, "*b"]:
@@ -72,14 +87,16 @@ def check_samples(name: str, x: Tensor) -> None:
 
     Raises:
         ShapeError: The dtype is not floating.
-        DataError: A number is NaN, infinite, or larger than 20.
+        DataError: There is no sample, or a number is NaN, infinite, or larger than 20.
     """
     if not x.is_floating_point():
         raise ShapeError(
             f"{name} must be floating-point numbers, but its dtype is {x.dtype}; for images of "
             f"0 to 255 pass {name}.float() / 127.5 - 1, channels first."
         )
-    if not x.numel() or not values_may_be_read(x):
+    if not x.numel():
+        raise DataError(f"{name} must hold at least one sample, but its shape is {tuple(x.shape)}.")
+    if not values_may_be_read(x):
         return
     low, high = (end.item() for end in x.detach().aminmax())
     if not (abs(low) < torch.inf and abs(high) < torch.inf):

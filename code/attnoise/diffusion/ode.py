@@ -18,7 +18,7 @@ from ..errors import ConfigError, choose
 from .denoisers import Denoiser
 from .numerics import batch_of
 from .paths import Level, Path, level_pairs, levels_at
-from .samplers import Step, check_start, sampler
+from .samplers import Step, check_start, sampler, without_gradients
 from .timesteps import check_timesteps
 
 
@@ -185,9 +185,11 @@ def invert(
             "timesteps must begin above 0, where there is noise to see, but they begin at 0; "
             "begin at T / 1000."
         )
-    check_start(x0, label)
+    check_start("x0", x0, label)
     check_parametrisation(path, times, parametrisation)
-    upwards = torch.no_grad()(inspect.unwrap(heun_sample))  # the steps without the checks
-    return upwards(
-        denoiser, x0, path, timesteps=times, label=label, parametrisation=parametrisation
+    heun_steps = inspect.unwrap(heun_sample)  # without the checks, which want falling times
+    return without_gradients(
+        heun_steps(
+            denoiser, x0, path, timesteps=times, label=label, parametrisation=parametrisation
+        )
     )

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Num
@@ -12,6 +13,8 @@ from torch import Tensor
 from ..checks import values_may_be_read
 from ..errors import ConfigError
 from .numerics import float_dtype
+
+ROUNDING = 1 + 1e-6  # a T that is no whole number is rounded in float32
 
 
 @runtime_checkable
@@ -58,13 +61,23 @@ def check_range(t: Num[Tensor, "*b"], T: float | int) -> None:
     if not t.numel() or not values_may_be_read(t):
         return
     low, high = (end.item() for end in t.detach().aminmax())
-    if not 0 <= low <= high <= T:
+    if not 0 <= low <= high <= T * ROUNDING:
         raise ConfigError(
             f"t must lie between 0 and T = {T}, but it ranges from {low:g} to "
             f"{high:g}; t = 0 is data and t = T is noise."
         )
 
 
+def check_ratio(ratio: Float[Tensor, "*b"]) -> None:
+    """Raise a ConfigError unless all ratios sigma / alpha are at least 0; infinity is one."""
+    if values_may_be_read(ratio) and not bool((ratio >= 0).all()):
+        raise ConfigError(
+            f"ratio must be at least 0, but it holds {ratio[~(ratio >= 0)].flatten()[0].item():g}; "
+            "it is sigma / alpha, 0 for data and infinite for noise."
+        )
+
+
+@dataclass(frozen=True)
 class LinearPath:
     """The straight path of rectified flow, from data at t = 0 to noise at t = 1.
 
@@ -74,7 +87,7 @@ class LinearPath:
     Differs: in the sources t = 1 is data; here, as everywhere in this course, it is noise.
     """
 
-    T = 1.0
+    T: ClassVar[float] = 1.0
 
     def levels(self, t: Num[Tensor, "*b"]) -> tuple[Float[Tensor, "*b"], Float[Tensor, "*b"]]:
         """Return alpha = 1 - t and sigma = t, float64 where t's device has it.
@@ -87,10 +100,16 @@ class LinearPath:
         return 1 - t, t
 
     def time_of(self, ratio: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
-        """Return the time at which sigma / alpha is so large."""
+        """Return the time at which sigma / alpha is so large.
+
+        Raises:
+            ConfigError: A ratio is negative or NaN (looked at on the CPU alone).
+        """
+        check_ratio(ratio)
         return 1 - 1 / (1 + ratio.to(float_dtype(ratio.device)))
 
 
+@dataclass(frozen=True)
 class TrigPath:
     """The path along a quarter of a circle, from data at t = 0 to noise at t = pi / 2.
 
@@ -100,7 +119,7 @@ class TrigPath:
         section 3.1, arXiv:2410.11081, as TrigFlow.
     """
 
-    T = math.pi / 2
+    T: ClassVar[float] = math.pi / 2
 
     def levels(self, t: Num[Tensor, "*b"]) -> tuple[Float[Tensor, "*b"], Float[Tensor, "*b"]]:
         """Return alpha = cos t, exactly 0 at T, and sigma = sin t, float64 where the device has it.
@@ -110,8 +129,13 @@ class TrigPath:
         """
         check_range(t, self.T)
         t = t.to(float_dtype(t.device))
-        return (self.T - t).sin(), t.sin()
+        return (self.T - t).clamp(min=0).sin(), t.sin()  # pi / 2 is rounded up in float32
 
     def time_of(self, ratio: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
-        """Return the time at which sigma / alpha is so large."""
+        """Return the time at which sigma / alpha is so large.
+
+        Raises:
+            ConfigError: A ratio is negative or NaN (looked at on the CPU alone).
+        """
+        check_ratio(ratio)
         return ratio.to(float_dtype(ratio.device)).atan()

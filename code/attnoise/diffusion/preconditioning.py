@@ -1,5 +1,6 @@
 """EDM's preconditioning: a network whose input and training target have variance 1."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -7,7 +8,15 @@ from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from ..errors import ConfigError
-from .numerics import append_dims, check_samples, float_dtype, network_time, noise_like, to_device
+from .numerics import (
+    append_dims,
+    check_samples,
+    float_dtype,
+    network_time,
+    noise_like,
+    to_device,
+    widen,
+)
 from .paths import Path
 from .process import add_noise
 
@@ -36,7 +45,7 @@ class PreconditionedDenoiser:
     def __init__(
         self, model: Callable[..., Tensor], path: Path, *, sigma_data: float = 0.5
     ) -> None:
-        if not 0 < sigma_data < torch.inf:
+        if not 0 < sigma_data < math.inf:
             raise ConfigError(f"sigma_data must be above 0, but it is {sigma_data}; try data.std()")
         self.model, self.path, self.sigma_data = model, path, sigma_data
 
@@ -47,10 +56,12 @@ class PreconditionedDenoiser:
         label: Int[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b *axes"]:
         """Return x0_hat; at t = 0, x_t."""
-        skip, out, into = self.coefficients(x_t, t)
+        x = widen(x_t)
+        skip, out, into = self.coefficients(x, t)
         condition = () if label is None else (label,)
         time = network_time(t, self.path.T, x_t)
-        return skip * x_t + out * self.model(into * x_t, time, *condition)
+        output = self.model((into * x).to(x_t.dtype), time, *condition)
+        return (skip * x + out * output).to(x_t.dtype)
 
     def coefficients(
         self, x_t: Float[Tensor, "b *axes"], t: Num[Tensor, " b"]
@@ -84,15 +95,18 @@ def edm_loss(
         std: Of the logarithm of sigma / alpha.
 
     Raises:
-        ConfigError: std is below 0.
+        ConfigError: std is below 0, or mean is not finite.
         ShapeError: x0 is not floating.
         DataError: x0 holds NaN or infinity, or is not scaled (looked at on the CPU alone).
 
     Source: Karras et al. 2022, table 1, arXiv:2206.00364.
     """
     check_samples("x0", x0)
-    if not 0 <= std < torch.inf:
-        raise ConfigError(f"std must be at least 0, but it is {std}; 1.2 is usual.")
+    if not (0 <= std < math.inf and math.isfinite(mean)):
+        raise ConfigError(
+            f"std must be at least 0 and mean finite, but they are {std} and {mean}; 1.2 and -1.2 "
+            "are usual."
+        )
     device = x0.device if generator is None else generator.device
     normal = torch.randn(len(x0), generator=generator, dtype=float_dtype(device), device=device)
     t = denoiser.path.time_of(to_device((mean + std * normal).exp(), x0))

@@ -54,7 +54,7 @@ def add_noise(
         path: The noise schedule, or another path to noise.
 
     Raises:
-        ShapeError: eps or t does not fit x0.
+        ShapeError: x0 is not floating, or eps or t does not fit it.
         ConfigError: t lies outside [0, T].
 
     Source: Ho et al. 2020, equation 4, arXiv:2006.11239.
@@ -68,6 +68,11 @@ def add_noise(
         raise ShapeError(
             f"eps must have the shape of x0, {tuple(x0.shape)}, but its shape is "
             f"{tuple(eps.shape)}; draw it with torch.randn(x0.shape, generator=generator)."
+        )
+    if not x0.is_floating_point():
+        raise ShapeError(
+            f"x0 must be floating-point, but its dtype is {x0.dtype}; for images of 0 to 255 pass "
+            "x0.float() / 127.5 - 1."
         )
     alpha, sigma = (append_dims(level, x0) for level in path.levels(t))
     return alpha * x0 + sigma * eps
@@ -99,14 +104,22 @@ def posterior(
         s = 0: the mean is x0 and the standard deviation is 0.
 
     Raises:
-        ConfigError: t or s is out of range.
+        ConfigError: t or s is out of range (looked at on the CPU alone).
+        ShapeError: x0, x_t and t do not fit.
 
     Source: Ho et al. 2020, equations 6 and 7, arXiv:2006.11239; any s < t: the same product of
         Gaussians with several steps taken as one.
     """
     s = t - 1 if s is None else s
-    if values_may_be_read(t) and not bool((s < t).all()):
-        raise ConfigError(f"s must be earlier than t, but s = {s.tolist()} and t = {t.tolist()}.")
+    if x0.shape != x_t.shape:
+        raise ShapeError(
+            f"x_t must have the shape of x0, {tuple(x0.shape)}, but its shape is "
+            f"{tuple(x_t.shape)}; they are the same samples."
+        )
+    if values_may_be_read(t) and not bool(((s >= 0) & (s < t)).all()):
+        raise ConfigError(
+            f"s must be at least 0 and earlier than t, but s = {s.tolist()} and t = {t.tolist()}."
+        )
     levels = *path.levels(t), *path.levels(s)
     weight_x0, weight_xt, posterior_std, _ = posterior_coefficients(*levels)
     mean = append_dims(weight_x0, x_t) * x0 + append_dims(weight_xt, x_t) * x_t

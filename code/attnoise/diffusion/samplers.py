@@ -57,14 +57,15 @@ def sampler(
             **options: Any,
         ) -> Iterator[Step]:
             times = check_timesteps(timesteps, path, order=order)
-            check_start(x_T, label)
+            check_start("x_T", x_T, label)
             ask, dtype = denoiser, x_T.dtype
             if dtype in (torch.float16, torch.bfloat16):
                 ask, x_T = _half(denoiser, dtype), x_T.float()
-            run = torch.no_grad()(cast(Callable[..., Iterator[Step]], algorithm))
+            run = cast(Callable[..., Iterator[Step]], algorithm)
             steps = run(ask, x_T, path, generator, timesteps=times, label=label, **options)
             if check is not None:
                 check(path, times, **options)
+            steps = without_gradients(steps)
             return (Step(s.t, s.x.to(dtype), s.x0_hat.to(dtype)) for s in steps)
 
         return cast(Callable[P, Iterator[Step]], call)
@@ -72,20 +73,30 @@ def sampler(
     return decorate
 
 
+def without_gradients(steps: Iterator[Step]) -> Iterator[Step]:
+    """Take the steps of a sampler without gradients; between them the caller's setting holds."""
+    while True:
+        with torch.no_grad():
+            step = next(steps, None)
+        if step is None:
+            return
+        yield step
+
+
 def _half(denoiser: Denoiser, dtype: torch.dtype) -> Denoiser:
     """Return the denoiser that is asked in half precision and answers in float32."""
     return lambda x_t, t, label=None: denoiser(x_t.to(dtype), t, label).float()
 
 
-def check_start(x_T: Tensor, label: Tensor | None) -> None:
-    """Raise an error unless x_T is floating and finite, and label holds one class per sample."""
+def check_start(name: str, x_T: Tensor, label: Tensor | None) -> None:
+    """Raise an error unless samples are floating and finite, with one class each if any."""
     if not x_T.is_floating_point():
         raise ShapeError(
-            f"x_T must be floating-point noise, but its dtype is {x_T.dtype}; draw it with "
+            f"{name} must be floating-point, but its dtype is {x_T.dtype}; draw it with "
             "torch.randn(shape, generator=generator)."
         )
     if values_may_be_read(x_T) and not bool(torch.isfinite(x_T).all()):
-        raise DataError("x_T must be finite, but it holds NaN or infinity; draw it anew.")
+        raise DataError(f"{name} must be finite, but it holds NaN or infinity; make it anew.")
     if label is not None and (label.shape != x_T.shape[:1] or label.is_floating_point()):
         raise ShapeError(
             f"label must hold one class per sample, whole numbers of shape ({len(x_T)},), but it "

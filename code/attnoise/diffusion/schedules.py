@@ -10,7 +10,7 @@ from torch import Tensor
 from ..checks import values_may_be_read
 from ..errors import ConfigError
 from .numerics import float_dtype
-from .paths import check_range
+from .paths import check_range, check_ratio
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -73,6 +73,8 @@ class Schedule:
         Raises:
             ConfigError: A beta lies outside (0, 1).
         """
+        if not beta.numel():
+            raise ConfigError("beta must hold the variance of at least one step, but it is empty.")
         if not bool(((beta > 0) & (beta < 1)).all()):
             raise ConfigError(
                 f"every beta must lie in (0, 1), but they range from {float(beta.min()):.3g} to "
@@ -109,7 +111,12 @@ class Schedule:
         return alpha, sigma
 
     def time_of(self, ratio: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
-        """Return the time at which sigma / alpha is so large; at most T."""
+        """Return the time at which sigma / alpha is so large; at most T.
+
+        Raises:
+            ConfigError: A ratio is negative or NaN (looked at on the CPU alone).
+        """
+        check_ratio(ratio)
         falling = self._table(ratio.device)[:, 0]
         wanted = 1 / (1 + ratio.to(falling.dtype).square())
         after = torch.searchsorted(-falling, -wanted).clamp(1, self.T)
@@ -187,13 +194,19 @@ def linear_schedule(
             100 steps leave alpha_bar_T = 0.36: more than half of the picture is still there.
 
     Raises:
-        ConfigError: T < 1, or a beta leaves (0, 1), as with rescaling below 21 steps.
+        ConfigError: T < 1, or a beta leaves (0, 1), as with rescaling for T below 21.
 
     Source: Ho et al. 2020, section 4, arXiv:2006.11239; rescaling: openai/guided-diffusion,
         gaussian_diffusion.py.
     """
     check_steps(T)
     factor = 1000 / T if rescale else 1.0
+    if not (0 < beta_start * factor < 1 and 0 < beta_end * factor < 1):
+        raise ConfigError(
+            f"beta_start and beta_end must lie in (0, 1) once they are multiplied by {factor:g}, "
+            f"but they are {beta_start} and {beta_end}; with few steps (T = {T}) choose smaller "
+            "ones, or rescale=False."
+        )
     beta = torch.linspace(beta_start * factor, beta_end * factor, T, dtype=torch.float64)
     return Schedule.from_beta(beta, "linear")
 
@@ -209,11 +222,16 @@ def cosine_schedule(T: int = 1000, *, offset: float = 0.008, beta_max: float = 0
         beta_max: Betas are clipped here, so that alpha_bar_T stays above 0.
 
     Raises:
-        ConfigError: T < 1.
+        ConfigError: T < 1, offset is below 0 or beta_max outside (0, 1).
 
     Source: Nichol & Dhariwal 2021, equation 17, arXiv:2102.09672.
     """
     check_steps(T)
+    if not (0 <= offset < math.inf and 0 < beta_max < 1):
+        raise ConfigError(
+            f"offset must be at least 0 and beta_max lie in (0, 1), but they are {offset} and "
+            f"{beta_max}; 0.008 and 0.999 are usual."
+        )
     u = torch.arange(T + 1, dtype=torch.float64) / T
     f = torch.cos((u + offset) / (1 + offset) * math.pi / 2) ** 2
     return Schedule.from_beta((1 - f[1:] / f[:-1]).clamp(max=beta_max), "cosine")

@@ -37,8 +37,9 @@ def _leading(path: Path, steps: int) -> Times:
 
 
 def _linspace(path: Path, steps: int) -> Times:
-    times = torch.linspace(path.T, _first(path), steps, dtype=torch.float64)
-    return [*_numbers(times, _whole(path)), 0]
+    first = _first(path)
+    times = torch.linspace(path.T - first, 0, steps, dtype=torch.float64)
+    return [*(first + t for t in _numbers(times, _whole(path))), 0]
 
 
 def _first(path: Path) -> float | int:

@@ -1,1 +1,46 @@
-"""Metrics, classifiers, parsers and baselines: how results are measured, and what beside."""
+"""Metrics, classifiers, parsers and baselines: how results are measured, and what beside.
+
+Names are imported when they are first used: scikit-learn takes longer to import than torch's models
+take to load.
+"""
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "baselines": ("PerClassGaussian", "class_means"),
+    "classifiers": ("DigitClassifier", "MnistClassifier", "digit_classifier", "mnist_classifier"),
+    "grapheme_to_phoneme": ("GraphemeToPhonemeRules",),
+    "intervals": ("Estimate", "bootstrap_interval", "wilson_interval"),
+    "metrics": (
+        "Memorisation",
+        "frechet_distance",
+        "frechet_floor",
+        "memorisation_alarm",
+        "nearest_distances",
+        "precision_recall",
+        "two_sample_test",
+    ),
+    "picture_parser": (
+        "CaptionScore",
+        "DetectedObject",
+        "parse_pictures",
+        "score_caption",
+        "score_captions",
+    ),
+    "text_metrics": (
+        "PronunciationErrors",
+        "bits_per_character",
+        "compressed_bits_per_character",
+        "pronunciation_errors",
+        "unigram_bits_per_character",
+    ),
+}
+_MODULES = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -12,49 +12,66 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 from torch import Tensor
 
+from ..checks import check_images
 from ..data import load_digits
+from ..errors import ShapeError
 from ..training.checkpoints import load_checkpoint
-from .metrics import Estimate, rows, wilson_interval
+from .intervals import Estimate, wilson_interval
 
 
 class DigitClassifier:
-    """Two classifiers trained on the real training digits: one names digits, one gives features.
+    """Two classifiers of 8 x 8 digits, fitted to the real training digits: labels and features.
 
     `classify` asks a support vector machine. `features` are the 64 hidden units of a small network,
     so that a Fréchet distance in them is called FD-mlp64 (Fréchet distance, hidden layer of 64).
+    Images of any device and precision are moved to the CPU.
     """
 
     feature_name = "mlp64"
 
     def __init__(self) -> None:
         images, labels = load_digits("train")
-        x, y = rows("images", images), labels.numpy()
+        x, y = self._rows(images), labels.numpy()
         self.svm = SVC(gamma=0.02, C=10.0).fit(x, y)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             self.mlp = MLPClassifier((64,), max_iter=300, random_state=0).fit(x, y)
 
     def classify(self, images: Float[Tensor, "b 1 8 8"]) -> np.ndarray:
-        """Return the digit that the judge reads in each image."""
-        return self.svm.predict(rows("images", images))
+        """Return the predicted digit of each image.
+
+        Raises:
+            ShapeError: The images have another size, or are no floating-point numbers.
+            DataError: A pixel is NaN, infinite, or far outside [-1, 1].
+        """
+        return self.svm.predict(self._rows(images))
 
     def features(self, images: Float[Tensor, "b 1 8 8"]) -> np.ndarray:
         """Return the 64 hidden units for each image, after their ReLU."""
-        hidden = rows("images", images) @ self.mlp.coefs_[0] + self.mlp.intercepts_[0]
+        hidden = self._rows(images) @ self.mlp.coefs_[0] + self.mlp.intercepts_[0]
         return np.maximum(hidden, 0)
 
     def agreement(self, images: Float[Tensor, "b 1 8 8"], labels: Int[Tensor, " b"]) -> Estimate:
-        """Return the share of images that the judge reads as their label, with its interval."""
-        hits = int((self.classify(images) == labels.numpy()).sum())
-        return wilson_interval(hits, len(labels))
+        """Return the accuracy of the labels by the classifier, with its Wilson interval.
+
+        Raises:
+            ShapeError: There is not one label per image.
+        """
+        return _accuracy(self.classify(images), labels)
+
+    @staticmethod
+    def _rows(images: Tensor) -> np.ndarray:
+        images = images.detach().cpu()
+        check_images("images", images, (1, 8, 8))
+        return images.double().flatten(1).numpy()
 
 
 class MnistClassifier:
-    """The shipped ViT as a judge of 28 x 28 digits: it names them, and gives features.
+    """The shipped ViT as a classifier of 28 x 28 digits: labels and features.
 
     It was trained on the real training images and names 98.7 % of the test images. `features` are
     the 64 numbers that its head reads, the mean over all patches, so that a Fréchet distance in
-    them is called FD-vit64.
+    them is called FD-vit64. Images of any device and precision are moved to the CPU.
     """
 
     feature_name = "vit64"
@@ -65,28 +82,48 @@ class MnistClassifier:
 
     @torch.no_grad()
     def features(self, images: Float[Tensor, "b 1 28 28"]) -> np.ndarray:
-        """Return the 64 numbers for each image."""
+        """Return the 64 numbers for each image.
+
+        Raises:
+            ShapeError: The images have another size, or are no floating-point numbers.
+            DataError: A pixel is NaN, infinite, or far outside [-1, 1].
+        """
+        images = images.detach().cpu()
+        check_images("images", images, (1, 28, 28))
         parts = [self.model.encode(some).mean(dim=1) for some in images.float().split(250)]
         return torch.cat(parts).numpy()
 
     @torch.no_grad()
     def classify(self, images: Float[Tensor, "b 1 28 28"]) -> np.ndarray:
-        """Return the digit that the judge reads in each image."""
+        """Return the predicted digit of each image."""
         features = torch.from_numpy(self.features(images))
         return self.model.head(features).argmax(dim=1).numpy()
 
     def agreement(self, images: Float[Tensor, "b 1 28 28"], labels: Int[Tensor, " b"]) -> Estimate:
-        """Return the share of images that the judge reads as their label, with its interval."""
-        return wilson_interval(int((self.classify(images) == labels.numpy()).sum()), len(labels))
+        """Return the accuracy of the labels by the classifier, with its Wilson interval.
+
+        Raises:
+            ShapeError: There is not one label per image.
+        """
+        return _accuracy(self.classify(images), labels)
+
+
+def _accuracy(predicted: np.ndarray, labels: Tensor) -> Estimate:
+    if labels.shape != predicted.shape:
+        raise ShapeError(
+            f"labels must have shape {predicted.shape}, one class per image, but their shape is "
+            f"{tuple(labels.shape)}."
+        )
+    return wilson_interval(int((predicted == labels.cpu().numpy()).sum()), len(predicted))
 
 
 @cache
 def digit_classifier() -> DigitClassifier:
-    """Return the judge, trained once a session (half a second)."""
+    """Return the classifier of 8 x 8 digits, fitted once a session (half a second)."""
     return DigitClassifier()
 
 
 @cache
 def mnist_classifier() -> MnistClassifier:
-    """Return the judge, loaded once a session."""
+    """Return the classifier of 28 x 28 digits, loaded once a session."""
     return MnistClassifier()

@@ -4,12 +4,11 @@ A number alone says little: every function here either returns the interval besi
 to be printed beside a floor (the same number for two sets of real data) and a baseline.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy import linalg, stats
+from scipy import linalg
 from scipy.spatial.distance import cdist
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -18,28 +17,21 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from ..checks import check_sizes
 from ..errors import ConfigError, DataError, ShapeError
-
-
-class Estimate(NamedTuple):
-    """A number and the ends of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+from .intervals import Estimate, bootstrap_interval, wilson_interval
 
 
 def rows(name: str, samples: Float[Tensor, "n *axes"] | np.ndarray) -> np.ndarray:
-    """Flatten samples to one float64 row each.
+    """Flatten samples to one float64 row each, on the CPU, whatever their device and precision.
 
     Raises:
         DataError: There are fewer than two samples, or one holds NaN or infinity.
     """
-    array = samples.detach().cpu().numpy() if isinstance(samples, Tensor) else np.asarray(samples)
-    if array.ndim < 2 or len(array) < 2:
+    if isinstance(samples, Tensor):
+        samples = samples.detach().cpu().double().numpy()  # numpy has no bfloat16
+    array = np.asarray(samples)
+    if array.ndim < 2 or len(array) < 2 or not array[0].size:
         raise DataError(
             f"{name} must hold at least two samples, one a row, but its shape is {array.shape}."
         )
@@ -61,7 +53,7 @@ def pair(samples, others, names=("samples", "others")) -> tuple[np.ndarray, np.n
 
 
 def frechet_distance(features: Tensor | np.ndarray, others: Tensor | np.ndarray) -> float:
-    """Compare mean and covariance of two sets of features, as if both were Gaussian.
+    """Fréchet distance (FD) of two sets of features, as if both were Gaussian.
 
     |m1 - m2|^2 + Tr(C1 + C2 - 2 (C1 C2)^{1/2})
 
@@ -91,7 +83,9 @@ def frechet_floor(
     seed: int = 0,
     draws: int = 20,
 ) -> Estimate:
-    """Measure how far n real samples lie from other real ones: no model can be expected below.
+    """Floor of the Fréchet distance: its value for n real samples against other real ones.
+
+    No model can be expected below.
 
     Args:
         features: Features of real samples, of which n are drawn without replacement each time.
@@ -102,7 +96,14 @@ def frechet_floor(
 
     Returns:
         The mean over the draws, and the middle 95 % of them.
+
+    Raises:
+        ConfigError: n is below 2, or draws below 1.
+        DataError, ShapeError: As in `frechet_distance`.
     """
+    check_sizes(n=n, draws=draws)
+    if n < 2:
+        raise ConfigError(f"n must be at least 2, for a covariance, but it is {n}.")
     a, b = pair(features, others, ("features", "others"))
     random = np.random.default_rng(seed)
     n = min(n, len(a))
@@ -110,42 +111,19 @@ def frechet_floor(
     return Estimate(float(np.mean(found)), *map(float, np.percentile(found, [2.5, 97.5])))
 
 
-def wilson_interval(hits: int, n: int) -> Estimate:
-    """Return the share hits / n with Wilson's 95 % interval, which stays inside [0, 1].
-
-    Source: Wilson 1927; scipy.stats.binomtest.
+def nearest_distances(samples: Tensor | np.ndarray, train: Tensor | np.ndarray) -> np.ndarray:
+    """Return each sample's Euclidean distance to its nearest neighbour in the training set.
 
     Raises:
-        ConfigError: Not 0 <= hits <= n with n >= 1.
+        DataError: A set is too small or holds NaN.
+        ShapeError: The widths differ.
     """
-    if n < 1 or not 0 <= hits <= n:
-        raise ConfigError(f"hits must lie between 0 and n >= 1, but hits = {hits} and n = {n}.")
-    interval = stats.binomtest(int(hits), int(n)).proportion_ci(method="wilson")
-    return Estimate(hits / n, float(interval.low), float(interval.high))
-
-
-def bootstrap_interval(
-    values: np.ndarray, statistic: Callable = np.mean, *, seed: int = 0, draws: int = 2000
-) -> Estimate:
-    """Return a statistic of the values with its 95 % percentile bootstrap interval.
-
-    Source: Efron 1979; scipy.stats.bootstrap.
-    """
-    random = np.random.default_rng(seed)
-    found = stats.bootstrap(
-        (np.asarray(values),), statistic, n_resamples=draws, method="percentile", rng=random
-    ).confidence_interval
-    return Estimate(float(statistic(values)), float(found.low), float(found.high))
-
-
-def nearest_distances(samples: Tensor | np.ndarray, train: Tensor | np.ndarray) -> np.ndarray:
-    """Return each sample's Euclidean distance to its nearest neighbour in the training set."""
     a, b = pair(samples, train, ("samples", "train"))
     return NearestNeighbors(n_neighbors=1).fit(b).kneighbors(a)[0][:, 0]
 
 
 class Memorisation(NamedTuple):
-    """What the alarm found: both mean distances, and whether it rings."""
+    """Mean nearest-neighbour distances of samples and of unseen data; whether the alarm is on."""
 
     samples: Estimate
     unseen: Estimate
@@ -153,7 +131,7 @@ class Memorisation(NamedTuple):
 
 
 def memorisation_alarm(samples, train, unseen, *, seed: int = 0) -> Memorisation:
-    """Ring if samples lie nearer to the training set than real data that were never trained on.
+    """Test for memorisation: are samples nearer to the training set than unseen real data are?
 
     Args:
         samples: What a model generated.
@@ -162,8 +140,11 @@ def memorisation_alarm(samples, train, unseen, *, seed: int = 0) -> Memorisation
         seed: Seeds the bootstrap.
 
     Returns:
-        Mean nearest-neighbour distances with intervals; the alarm rings if the samples' interval
-        lies wholly below that of the unseen data.
+        Mean nearest-neighbour distances with intervals; the alarm is on if the samples'
+        interval lies wholly below that of the unseen data.
+
+    Raises:
+        DataError, ShapeError: As in `nearest_distances`.
     """
     found = bootstrap_interval(nearest_distances(samples, train), seed=seed)
     real = bootstrap_interval(nearest_distances(unseen, train), seed=seed)
@@ -171,7 +152,7 @@ def memorisation_alarm(samples, train, unseen, *, seed: int = 0) -> Memorisation
 
 
 def precision_recall(real, fake, *, k: int = 3) -> tuple[float, float]:
-    """Ask how many fakes lie among the real samples, and how many real ones among the fakes.
+    """Improved precision and recall of generated samples, by k nearest neighbours.
 
     A set's region is the union of balls around its samples, each reaching to the k-th neighbour.
 
@@ -181,14 +162,25 @@ def precision_recall(real, fake, *, k: int = 3) -> tuple[float, float]:
         k: Which neighbour sets the radius.
 
     Returns:
-        Precision (share of fakes inside the real region) and recall (share of real samples inside
-        the fakes' region).
+        Precision (proportion of fakes inside the real region) and recall (proportion of real
+        samples inside the fakes' region).
+
+    Raises:
+        ConfigError: k is below 1, or not below the number of samples of either set.
+        DataError, ShapeError: As in `frechet_distance`.
 
     Source: Kynkäänniemi et al. 2019, equations 1 and 2, arXiv:1904.06991.
     """
+    check_sizes(k=k)
     a, b = pair(real, fake, ("real", "fake"))
+    if k >= min(len(a), len(b)):
+        raise ConfigError(
+            f"k must be below the number of samples, but k = {k}, and there are {len(a)} real and "
+            f"{len(b)} fake ones."
+        )
 
     def covered(region: np.ndarray, points: np.ndarray) -> float:
+        # A sample is its own first neighbour: the k-th of the others is number k + 1.
         reach = NearestNeighbors(n_neighbors=k + 1).fit(region).kneighbors(region)[0][:, -1]
         inside = cdist(points, region) <= reach + 1e-9
         return float(inside.any(1).mean())
@@ -197,24 +189,30 @@ def precision_recall(real, fake, *, k: int = 3) -> tuple[float, float]:
 
 
 def two_sample_test(real, fake, *, seed: int = 0) -> Estimate:
-    """Let a classifier try to tell fakes from real samples; 0.5 means that it cannot.
+    """Classifier two-sample test (C2ST): accuracy of telling fakes from real ones; chance is 0.5.
 
-    The classifier is a logistic regression on each number and its square: a modest but fixed
-    opponent that sees means and spreads, not the way in which numbers move together.
+    The classifier is a logistic regression on each number and its square: modest but fixed,
+    it sees means and spreads, not the way in which numbers move together.
 
     Returns:
         Accuracy on held-out samples in five folds, with Wilson's interval. The larger set is cut
-        to the size of the smaller, so that guessing scores 0.5.
+        to the size of the smaller, so that chance is 0.5.
+
+    Raises:
+        DataError: There are fewer than five samples in a set, or one holds NaN.
+        ShapeError: The widths differ.
 
     Source: Lopez-Paz & Oquab 2017, arXiv:1610.06545.
     """
     a, b = pair(real, fake, ("real", "fake"))
     random = np.random.default_rng(seed)
     n = min(len(a), len(b))
+    if n < 5:
+        raise DataError(f"real and fake must hold five samples each, for five folds, not {n}.")
     a, b = (random.permutation(x)[:n] for x in (a, b))
     x = np.concatenate([a, b])
     x, y = np.concatenate([x, np.square(x)], axis=1), np.repeat([0, 1], n)
-    opponent = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000, C=0.1))
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000, C=0.1))
     folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-    hits = int((cross_val_predict(opponent, x, y, cv=folds) == y).sum())
+    hits = int((cross_val_predict(classifier, x, y, cv=folds) == y).sum())
     return wilson_interval(hits, 2 * n)

@@ -1,6 +1,6 @@
-"""Read a picture of shapes back into words, by comparing it with drawings of every shape.
+"""Object detection in pictures of shapes by template matching, and scores of captions by it.
 
-No network judges here: what is not one of the shapes in one of the colours counts as none.
+No network is involved: what is not one of the shapes in one of the colours counts as none.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,24 +13,25 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..data.captions import COLOURS, SHAPES, Caption, Thing
+from ..checks import check_images
+from ..data.captions import COLOURS, SHAPES, Caption, SceneObject
 from ..data.shapes import BACKGROUND, PALETTE, RADIUS, SIDE, Scene, coverage
 from ..errors import ShapeError
 
 HALF = 8  # a template reaches so many pixels from its middle
-COVERED = 0.4  # a pixel belongs to a thing if it is covered by so much or more
-LEAST = 4  # pixels; fewer are no thing
-COLOUR_LIMIT = 0.2  # a thing's colour lies at most so far from its name's, in RGB
-SHAPE_LIMIT = 0.15  # share of a template's square that may be missing or too much
+COVERED = 0.4  # a pixel belongs to an object if it is covered by so much or more
+LEAST = 4  # pixels; fewer are no object
+COLOUR_LIMIT = 0.2  # an object's colour lies at most so far from its name's, in RGB
+SHAPE_LIMIT = 0.15  # part of a template's square that may be missing or too much
 SIZE_LIMIT = sum(RADIUS.values()) / 2
 UNCLEAR = "?"
 
 
 @dataclass(frozen=True)
-class Found:
-    """A thing in a picture, "?" for what it is not clearly, and where its centre is."""
+class DetectedObject:
+    """A detected object, "?" for an attribute that is unclear, and its centre in pixels."""
 
-    thing: Thing
+    object: SceneObject
     x: float
     y: float
 
@@ -50,34 +51,32 @@ def _templates() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return drawn.flatten(1), shape[:, 0], radius[:, 0], centre[:, 0]
 
 
-def parse_pictures(images: Float[Tensor, "b 3 32 32"]) -> list[list[Found]]:
-    """Find the things in each picture.
+def parse_pictures(images: Float[Tensor, "b 3 32 32"]) -> list[list[DetectedObject]]:
+    """Detect the objects in each picture.
 
     Each pixel is taken apart into background and the colour of the palette that fits it best.
-    Connected pixels make a thing. The colour that explains its pixels best must be close to the
+    Connected pixels make an object. The colour that explains its pixels best must be close to the
     palette's; the template with the least squared error names its shape and gives size and place.
 
     Args:
         images: Pixels in [-1, 1]; what lies outside is cut off.
 
     Returns:
-        Per picture its things, from left to right.
+        Per picture its objects, from left to right.
 
     Raises:
-        ShapeError: The pictures have another size.
+        ShapeError: The pictures have another size, or are no floating-point numbers.
+        DataError: A pixel is NaN, infinite, or far outside [-1, 1].
     """
-    if images.ndim != 4 or images.shape[1:] != (3, SIDE, SIDE):
-        raise ShapeError(
-            f"images must have shape (batch, 3, {SIDE}, {SIDE}), but their shape is "
-            f"{tuple(images.shape)}."
-        )
+    images = images.detach().cpu()
+    check_images("images", images, (3, SIDE, SIDE))
     from scipy.ndimage import label  # slow to import
 
     background = torch.tensor(BACKGROUND)
     paint = torch.tensor([PALETTE[name] for name in COLOURS]) - background  # c 3
-    light = (images.detach().float().clamp(-1, 1) + 1) / 2 - background[:, None, None]
-    shares, best = _unmix(light, paint)
-    masks = (shares.gather(1, best[:, None])[:, 0] >= COVERED).numpy()
+    light = (images.float().clamp(-1, 1) + 1) / 2 - background[:, None, None]
+    abundances, best = _unmix(light, paint)
+    masks = (abundances.gather(1, best[:, None])[:, 0] >= COVERED).numpy()
 
     owners, colours, corners, patches = [], [], [], []
     for row, mask in enumerate(masks):
@@ -87,41 +86,43 @@ def parse_pictures(images: Float[Tensor, "b 3 32 32"]) -> list[list[Found]]:
             if int(own.sum()) < LEAST:
                 continue
             votes = best[row][own].bincount(minlength=len(COLOURS))
-            share = shares[row, int(votes.argmax())]
-            weight = share * own
+            abundance = abundances[row, int(votes.argmax())]
+            weight = abundance * own
             hue = (light[row] * weight).sum(dim=(1, 2)) / weight.square().sum()  # least squares
             known = bool((hue - paint[votes.argmax()]).norm() <= COLOUR_LIMIT)
             elsewhere = torch.from_numpy((places > 0) & (places != number))
-            patch, corner = _cut(share.masked_fill(elsewhere, 0), own)
+            patch, corner = _cut(abundance.masked_fill(elsewhere, 0), own)
             owners.append(row)
             colours.append(COLOURS[int(votes.argmax())] if known else UNCLEAR)
             corners.append(corner)
             patches.append(patch)
 
-    found: list[list[Found]] = [[] for _ in images]
+    found: list[list[DetectedObject]] = [[] for _ in images]
     if patches:
         matches = _match(torch.stack(patches))
         for row, colour, corner, match in zip(owners, colours, corners, matches, strict=True):
             shape, radius, (x, y) = match
             size = "large" if radius > SIZE_LIMIT else "small"
-            found[row].append(Found(Thing(size, colour, shape), corner[0] + x, corner[1] + y))
-    return [sorted(things, key=lambda each: (each.x, each.y)) for things in found]
+            found[row].append(
+                DetectedObject(SceneObject(size, colour, shape), corner[0] + x, corner[1] + y)
+            )
+    return [sorted(each, key=lambda one: (one.x, one.y)) for each in found]
 
 
 def _unmix(
     light: Float[Tensor, "b 3 height width"], paint: Float[Tensor, "c 3"]
 ) -> tuple[Float[Tensor, "b c height width"], Int[Tensor, "b height width"]]:
     """Return how much of each colour each pixel would have, and which colour fits it best."""
-    shares = torch.einsum("bkhw,ck->bchw", light, paint / paint.square().sum(1, keepdim=True))
-    shares = shares.clamp(0, 1)
-    mixed = torch.einsum("bchw,ck->bckhw", shares, paint)
-    return shares, (light[:, None] - mixed).square().sum(2).argmin(dim=1)
+    abundances = torch.einsum("bkhw,ck->bchw", light, paint / paint.square().sum(1, keepdim=True))
+    abundances = abundances.clamp(0, 1)
+    mixed = torch.einsum("bchw,ck->bckhw", abundances, paint)
+    return abundances, (light[:, None] - mixed).square().sum(2).argmin(dim=1)
 
 
-def _cut(share: Tensor, own: Tensor) -> tuple[Tensor, tuple[int, int]]:
-    """Cut a square around a thing; return it with where its upper left corner is."""
+def _cut(abundance: Tensor, own: Tensor) -> tuple[Tensor, tuple[int, int]]:
+    """Cut a square around an object; return it with where its upper left corner is."""
     y, x = (round(float(axis.float().mean())) for axis in own.nonzero(as_tuple=True))
-    padded = torch.nn.functional.pad(share, [HALF] * 4)
+    padded = torch.nn.functional.pad(abundance, [HALF] * 4)
     return padded[y : y + 2 * HALF + 1, x : x + 2 * HALF + 1], (x - HALF, y - HALF)
 
 
@@ -143,13 +144,13 @@ def _match(patches: Float[Tensor, "m p p"]) -> list[tuple[str, float, tuple[floa
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CaptionScore:
     """Which parts of a caption a picture shows.
 
     Args:
-        count: As many things as asked for.
-        colours, shapes, sizes: As often as asked for, whatever thing has them.
-        things: Every thing with the attributes that belong together.
+        count: As many objects as asked for.
+        colours, shapes, sizes: As often as asked for, whatever object has them.
+        objects: Every object with the attributes that belong together (attribute binding).
         relation: They lie as asked.
     """
 
@@ -157,54 +158,66 @@ class Verdict:
     colours: bool
     shapes: bool
     sizes: bool
-    things: bool
+    objects: bool
     relation: bool
 
     @property
     def exact(self) -> bool:
         """Whether the picture shows what the caption says, and nothing else."""
-        return self.things and self.relation
+        return self.objects and self.relation
 
     @property
     def error(self) -> str:
-        """The first thing that is wrong: "", "count", "colour", ..., "binding" or "relation"."""
+        """The first error: "", "count", "colour", ..., "binding" or "relation"."""
         kinds = ("count", "colour", "shape", "size", "binding", "relation")
-        fine = (self.count, self.colours, self.shapes, self.sizes, self.things, self.relation)
+        fine = (self.count, self.colours, self.shapes, self.sizes, self.objects, self.relation)
         return next((kind for kind, good in zip(kinds, fine, strict=True) if not good), "")
 
 
-def judge(caption: Caption, found: Sequence[Found]) -> Verdict:
-    """Compare what a caption asks for with what was found.
+def score_caption(caption: Caption, found: Sequence[DetectedObject]) -> CaptionScore:
+    """Score a picture's detected objects against its caption.
 
     A relation holds between the two centres if it is true along the axis on which they are
     further apart.
     """
-    asked, seen = caption.things, [each.thing for each in found]
+    asked, seen = caption.objects, [each.object for each in found]
 
-    def same(part: Callable[[Thing], str]) -> bool:
+    def same(part: Callable[[SceneObject], str]) -> bool:
         return sorted(map(part, asked)) == sorted(map(part, seen))
 
-    things = same(str)
-    return Verdict(
+    objects = same(str)
+    return CaptionScore(
         count=len(asked) == len(seen),
         colours=same(lambda t: t.colour),
         shapes=same(lambda t: t.shape),
         sizes=same(lambda t: t.size),
-        things=things,
-        relation=things and (caption.relation is None or _lies(caption, found)),
+        objects=objects,
+        relation=objects and (caption.relation is None or _lies(caption, found)),
     )
 
 
-def _lies(caption: Caption, found: Sequence[Found]) -> bool:
-    first, second = sorted(found, key=lambda each: each.thing != caption.things[0])
+def _lies(caption: Caption, found: Sequence[DetectedObject]) -> bool:
+    first, second = sorted(found, key=lambda each: each.object != caption.objects[0])
     right, down = second.x - first.x, second.y - first.y
     if abs(down) > abs(right):
         return caption.relation == ("above" if down > 0 else "below")
     return caption.relation == ("left of" if right > 0 else "right of")
 
 
-def judge_pictures(
+def score_captions(
     captions: Sequence[Caption], images: Float[Tensor, "b 3 32 32"]
-) -> list[Verdict]:
-    """Read each picture and compare it with its caption."""
-    return [judge(c, found) for c, found in zip(captions, parse_pictures(images), strict=True)]
+) -> list[CaptionScore]:
+    """Score each picture against its caption, by what `parse_pictures` detects.
+
+    Raises:
+        ShapeError: There is not one caption per picture, or the pictures have another size.
+        DataError: A pixel is NaN, infinite, or far outside [-1, 1].
+    """
+    if len(captions) != len(images):
+        raise ShapeError(
+            f"captions and images must be pairs, but there are {len(captions)} captions and "
+            f"{len(images)} images."
+        )
+    return [
+        score_caption(c, found) for c, found in zip(captions, parse_pictures(images), strict=True)
+    ]

@@ -1,4 +1,4 @@
-"""How well text is predicted, and how well words are spoken: bits per character, error rates."""
+"""How well text is predicted and words are pronounced: bits per character, error rates."""
 
 import bz2
 import lzma
@@ -8,8 +8,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..errors import DataError
-from .metrics import Estimate, wilson_interval
+from rapidfuzz.distance import Levenshtein
+
+from ..checks import check_sizes
+from ..errors import ConfigError, DataError
+from .intervals import Estimate, wilson_interval
 
 
 def bits_per_character(nats_per_token: float, tokens: int, characters: int) -> float:
@@ -21,14 +24,20 @@ def bits_per_character(nats_per_token: float, tokens: int, characters: int) -> f
         nats_per_token: Mean cross-entropy of the tokens.
         tokens: How many tokens were predicted.
         characters: How many characters they stand for.
+
+    Raises:
+        ConfigError: A count is below 1, or the loss is NaN or infinite.
     """
+    check_sizes(tokens=tokens, characters=characters)
+    if not math.isfinite(nats_per_token):
+        raise ConfigError(f"nats_per_token must be finite, but it is {nats_per_token}.")
     return nats_per_token * tokens / characters / math.log(2)
 
 
 def compressed_bits_per_character(text: str) -> dict[str, float]:
-    """Return what three general compressors need for a text, at their best settings.
+    """Return the bits per character of three general-purpose compressors at their best settings.
 
-    They learn while they read, from this text alone: the baselines of every language model here.
+    They learn while they read, from this text alone: a baseline for language models.
 
     Raises:
         DataError: The text is empty.
@@ -45,10 +54,10 @@ def compressed_bits_per_character(text: str) -> dict[str, float]:
 
 
 def unigram_bits_per_character(train_text: str, text: str) -> float:
-    """Return what a text costs when each character is guessed by how common it is: the floor.
+    """Return the bits per character of a unigram model: the weakest baseline of language models.
 
-    Counts come from `train_text`, plus one for every character of either text, so that none is
-    impossible.
+    Counts come from `train_text`, plus one (Laplace smoothing) for every character of either text,
+    so that none is impossible.
 
     Raises:
         DataError: The text is empty.
@@ -61,51 +70,42 @@ def unigram_bits_per_character(train_text: str, text: str) -> float:
     return sum(math.log2(total / (counts[character] + 1)) for character in text) / len(text)
 
 
-def edit_distance(ours: Sequence, theirs: Sequence) -> int:
-    """Return the least number of insertions, deletions and replacements between two sequences.
-
-    Source: Wagner & Fischer 1974.
-
-    >>> edit_distance("kitten", "sitting")
-    3
-    """
-    row = list(range(len(theirs) + 1))
-    for i, a in enumerate(ours, 1):
-        corner, row[0] = row[0], i
-        for j, b in enumerate(theirs, 1):
-            corner, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, corner + (a != b))
-    return row[-1]
-
-
 class PronunciationErrors(NamedTuple):
-    """Share of wrong phones, and share of wrong words with its 95 % interval."""
+    """Phone error rate (PER), and word error rate (WER) with its 95 % interval."""
 
-    phones: float
-    words: Estimate
+    phone_error_rate: float
+    word_error_rate: Estimate
 
 
 def pronunciation_errors(
-    spoken: Sequence[Sequence[str]], listed: Sequence[Sequence[Sequence[str]]]
+    predicted: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]
 ) -> PronunciationErrors:
-    """Compare spoken words with all the pronunciations that a dictionary lists.
+    """Return phone and word error rates against all pronunciations that a dictionary lists.
 
-    A word is right if it equals any of them; its phone errors are the edit distance to the
-    nearest, in phones of that one.
+    A word is right if it equals any of them; its phone errors are the edit distance (Levenshtein)
+    to the nearest, per phone of that one.
 
     Args:
-        spoken: One sequence of phones for each word.
-        listed: For each word its pronunciations, at least one.
+        predicted: One sequence of phones for each word.
+        references: For each word its pronunciations, at least one, of at least one phone.
 
     Raises:
-        DataError: The two have different lengths, or are empty.
+        DataError: The two have different lengths, or are empty, or a word has no pronunciation.
     """
-    if len(spoken) != len(listed) or not len(spoken):
+    if len(predicted) != len(references) or not len(predicted):
         raise DataError(
-            f"spoken and listed must have the same number of words, at least one, but they have "
-            f"{len(spoken)} and {len(listed)}."
+            f"predicted and references must have the same number of words, at least one, but they "
+            f"have {len(predicted)} and {len(references)}."
         )
     wrong = errors = phones = 0
-    for ours, ways in zip(spoken, listed, strict=True):
-        nearest, length = min((edit_distance(ours, way), len(way)) for way in ways)
+    for ours, listed in zip(predicted, references, strict=True):
+        if not len(listed) or not all(len(theirs) for theirs in listed):
+            raise DataError(
+                "references must list at least one pronunciation per word, none empty, but one "
+                f"word has {listed!r}."
+            )
+        nearest, length = min(
+            (Levenshtein.distance(ours, theirs), len(theirs)) for theirs in listed
+        )
         wrong, errors, phones = wrong + (nearest > 0), errors + nearest, phones + length
-    return PronunciationErrors(errors / phones, wilson_interval(wrong, len(spoken)))
+    return PronunciationErrors(errors / phones, wilson_interval(wrong, len(predicted)))

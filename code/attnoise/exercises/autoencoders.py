@@ -50,7 +50,7 @@ def rate(my_rate):
     reject(
         got,
         total(mean**2, log_variance.exp(), -log_variance),
-        "The sign of the logarithm: a narrow cloud must be dear.",
+        "The sign of the logarithm: a narrow cloud must be costly.",
     )
     expect(got, right, "Half the sum of mean squared + variance - 1 - log variance.")
     return "A cloud like a standard normal is free; narrow and far ones cost."
@@ -131,10 +131,10 @@ def how_many_directions(my_count):
     seen, new = (load_digits(split).images.flatten(1) for split in ("train", "test"))
     axes = torch.linalg.svd(seen - seen.mean(0), full_matrices=False).Vh
 
-    def needed(images, share):
+    def needed(images, ratio):
         left = images - seen.mean(0)
         lost = [(left - left @ axes[:k].T @ axes[:k]).square().mean() for k in range(65)]
-        return next(k for k in range(65) if lost[k] < share * lost[0])
+        return next(k for k in range(65) if lost[k] < ratio * lost[0])
 
     right = needed(new, 0.1)
     got = float(my_count)

@@ -126,7 +126,7 @@ def the_slope(my_slope):
         return (x * y).sum() / (x * x).sum()
 
     x, y = compute.log(), (loss - 0.2).log()
-    reject(got, fit(x, loss.log()), "The floor was not subtracted.")
+    reject(got, fit(x, loss.log()), "The irreducible loss was not subtracted.")
     reject(got, fit(compute, loss - 0.2), "Take logarithms of both; a power is no line.")
     reject(got, fit(compute, y), "Compute needs its logarithm, too.")
     reject(got, fit(x, loss - 0.2), "The loss needs its logarithm, too.")
@@ -134,5 +134,5 @@ def the_slope(my_slope):
     reject(got, -fit(x, y), "The sign: the loss falls, so the slope is negative.")
     reject(got, (x * y).sum() / (x * x).sum(), "Subtract both means, or the line must pass zero.")
     reject(got, (y[-1] - y[0]) / (x[-1] - x[0]), "That uses two points; least squares uses all.")
-    expect(got, fit(x, y), "Least squares of log(loss - floor) on log(compute).")
-    return "An exponent, from points; with another floor it would be another one."
+    expect(got, fit(x, y), "Least squares of log(loss - irreducible) on log(compute).")
+    return "An exponent, from points; with another irreducible loss it would be another one."

@@ -86,7 +86,10 @@ def how_many_beams(my_rates):
     reject_if(not isinstance(my_rates, dict), "Set `my_rates` to a dictionary: {1: ..., ...}.")
     reject_if(set(my_rates) != {1, 2, 4}, "Measure 1, 2 and 4 beams: one rate for each.")
     pairs = any(isinstance(rate, tuple) for rate in my_rates.values())
-    reject_if(pairs, "One number each: the field `.phones` of what pronunciation_errors returns.")
+    reject_if(
+        pairs,
+        "One number each: the field `.phone_error_rate` of what pronunciation_errors returns.",
+    )
     one, two, four = (float(my_rates[k]) for k in (1, 2, 4))
     reject_if(max(one, two, four) > 1, "A rate is a share: divide by the number of phones.")
     reject_if(one > 0.15, "Too many: take the phones, not the words, and the shipped model.")

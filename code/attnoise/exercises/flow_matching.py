@@ -20,7 +20,7 @@ def on_the_line(my_point):
         (1.0, 1.0, -1.0, 1.0),
         "That is how far the point has moved; the speed is the whole way in time 1.",
     )
-    reject(got, (0.0, 4.0, -4.0, 4.0), "The shares 1 - t and t add to one: x0 loses a quarter.")
+    reject(got, (0.0, 4.0, -4.0, 4.0), "The weights 1 - t and t add to one: x0 loses a quarter.")
     expect(got, (1.0, 1.0, -4.0, 4.0), "x_t = 3/4 x0 + 1/4 eps, and u = eps - x0.")
     return "A quarter of the way to the noise, at the speed of the whole line."
 
@@ -29,18 +29,18 @@ def on_the_line(my_point):
 def flow_loss(my_loss):
     x0, eps = draw(7, 3), draw(7, 3, seed=1)
     t = draw(7, seed=2).sigmoid()
-    share = t[:, None]
+    fraction = t[:, None]
 
     def model(x_t, t):
         return torch.sin(x_t) + t[:, None]
 
-    x_t = (1 - share) * x0 + share * eps
+    x_t = (1 - fraction) * x0 + fraction * eps
     answer = model(x_t, t)
     got = call(my_loss, model, x0, eps, t)
     reject(got, (answer - (x0 - eps)).square().mean(), "The sign: u points to noise, eps - x0.")
     reject(got, (answer - eps).square().mean(), "That is noise prediction; the target is eps - x0.")
     reject(got, (answer - x0).square().mean(), "That predicts the sample; the target is eps - x0.")
-    swapped = share * x0 + (1 - share) * eps
+    swapped = fraction * x0 + (1 - fraction) * eps
     reject(
         got,
         (model(swapped, t) - (eps - x0)).square().mean(),
@@ -51,38 +51,38 @@ def flow_loss(my_loss):
         (answer - (eps - x0)).square().sum(dim=1).mean(),
         "Right but for a factor: take the mean over all numbers, not the sum over each sample.",
     )
-    bent = (1 - share**2).sqrt() * x0 + share * eps
+    bent = (1 - fraction**2).sqrt() * x0 + fraction * eps
     reject(
         got,
         (model(bent, t) - (eps - x0)).square().mean(),
-        "That x_t lies on the circle of diffusion; here the shares add to one.",
+        "That x_t lies on the circle of diffusion; here the weights add to one.",
     )
     expect(got, (answer - (eps - x0)).square().mean(), "Mix, ask the model, compare with eps - x0.")
     return "The whole loss of rectified flow."
 
 
-@exercise(3, "Both guesses", level="derive", minutes=15)
-def both_guesses(my_guesses):
+@exercise(3, "Both predictions", level="derive", minutes=15)
+def both_predictions(my_predictions):
     x_t, u, t = draw(5, 3), draw(5, 3, seed=1), draw(5, 1, seed=2).sigmoid()
-    got = torch.stack(list(call(my_guesses, x_t, u, t)))
+    got = torch.stack(list(call(my_predictions, x_t, u, t)))
     x0_hat, eps_hat = x_t - t * u, x_t + (1 - t) * u
 
-    def said(first, second, why):
+    def expected(first, second, why):
         reject(got, torch.stack([first, second]), why)
 
-    said(eps_hat, x0_hat, "Both right, in the wrong order: x0_hat comes first.")
-    said(
+    expected(eps_hat, x0_hat, "Both right, in the wrong order: x0_hat comes first.")
+    expected(
         x_t + t * u,
         x_t - (1 - t) * u,
         "The signs: against u lie the data, along u lies noise.",
     )
-    said(
+    expected(
         x_t - (1 - t) * u,
         x_t + t * u,
         "The lengths have changed places: from x_t it is a time t to data.",
     )
-    said(x_t - u, x_t + u, "u is the way in time 1; x_t stands somewhere between.")
-    said(
+    expected(x_t - u, x_t + u, "u is the way in time 1; x_t stands somewhere between.")
+    expected(
         x_t - t * u,
         x_t - t * u + t * u,
         "The noise is missing its way: from x_t go on for the time 1 - t.",
@@ -92,13 +92,13 @@ def both_guesses(my_guesses):
 
 
 @exercise(4, "Follow the flow", level="code", minutes=15)
-def follow_the_flow(my_walk):
+def follow_the_flow(my_sampler):
     x, times = draw(5, 2), [1.0, 0.7, 0.6, 0.1, 0.0]
 
     def velocity(x, t):
         return torch.cos(x) * (1 + t)
 
-    def walk(length, when):
+    def step(length, when):
         here = x
         for now, then in zip(times[:-1], times[1:], strict=True):
             here = here + length(now, then) * velocity(here, when(now, then))
@@ -107,25 +107,25 @@ def follow_the_flow(my_walk):
     def start(now, then):
         return now
 
-    got, right = call(my_walk, velocity, x, times), walk(lambda a, b: b - a, start)
+    got, right = call(my_sampler, velocity, x, times), step(lambda a, b: b - a, start)
     reject(
         got,
-        walk(lambda a, b: a - b, start),
-        "You walk away from the data: u points to noise, so each step is negative.",
+        step(lambda a, b: a - b, start),
+        "You step away from the data: u points to noise, so each step is negative.",
     )
     reject(
         got,
-        walk(lambda a, b: -1 / (len(times) - 1), start),
+        step(lambda a, b: -1 / (len(times) - 1), start),
         "Your steps are all alike; these times are not evenly spaced.",
     )
     reject(
         got,
-        walk(lambda a, b: -1 / len(times), start),
+        step(lambda a, b: -1 / len(times), start),
         "Five times make four steps, and they are not alike: use the times themselves.",
     )
     reject(
         got,
-        walk(lambda a, b: b - a, lambda a, b: b),
+        step(lambda a, b: b - a, lambda a, b: b),
         "You asked for the velocity at the step's end; Euler asks where the step begins.",
     )
     reject(

@@ -19,37 +19,40 @@ def what_is_kept(my_alpha_bars):
     )
     right = (1 - beta).cumprod(dim=0)
     for wrong, why in (
-        (1 - beta.cumsum(dim=0), "You added the betas up; each step keeps a share, so multiply."),
+        (
+            1 - beta.cumsum(dim=0),
+            "You added the betas up; each step keeps a fraction, so multiply.",
+        ),
         (beta.cumprod(dim=0), "That is the product of the betas; multiply what each step keeps."),
         (
             1 - beta.cumprod(dim=0),
             "1 minus the product of the betas is not the product of 1 - beta.",
         ),
         (1 - beta, "That is what each step keeps by itself; alpha_bar is the product up to there."),
-        (right.sqrt(), "Those are the roots, alpha_t; alpha_bar is the share of the variance."),
+        (right.sqrt(), "Those are the roots, alpha_t; alpha_bar is the fraction of the variance."),
         (1 - right, "Those are the variances of the noise, sigma squared: 1 minus what is asked."),
     ):
         reject(got, wrong, why, tolerance=1e-3)
     expect(got, right, "Start with 0.5 and multiply by 1 - beta of each step.", tolerance=1e-3)
-    return "0.5, 0.4, 0.36: each step takes its share of what is left."
+    return "0.5, 0.4, 0.36: each step takes its fraction of what is left."
 
 
-@exercise(2, "The jump, for images", level="code", minutes=10)
-def jump_for_images(my_add_noise):
+@exercise(2, "Noise at once, for images", level="code", minutes=10)
+def noise_for_images(my_add_noise):
     alpha_bar = cosine_schedule(10).alpha_bar.float()
     t = torch.tensor([1, 2, 3, 5, 7, 8, 9])
     x0, eps = draw(7, 1, 5, 7), draw(7, 1, 5, 7, seed=1)  # as many images as columns: a trap
     got = call(my_add_noise, x0, t, eps, alpha_bar)
 
-    def noised(share):
-        return share.sqrt() * x0 + (1 - share).sqrt() * eps
+    def noised(fraction):
+        return fraction.sqrt() * x0 + (1 - fraction).sqrt() * eps
 
     kept = alpha_bar[t][:, None, None, None]
     beta = (1 - alpha_bar[t] / alpha_bar[t - 1])[:, None, None, None]
     for wrong, why in (
         (
             kept * x0 + (1 - kept) * eps,
-            "The roots are missing: alpha_bar and 1 - alpha_bar are shares of the variance.",
+            "The roots are missing: alpha_bar and 1 - alpha_bar are fractions of the variance.",
         ),
         (
             noised(kept[:1]),
@@ -63,7 +66,7 @@ def jump_for_images(my_add_noise):
         (noised(1 - kept), "The two factors are swapped: at t = 0 the image should be clean."),
         (
             noised(1 - beta),
-            "You used beta of the last step; the jump needs alpha_bar, the product of all steps.",
+            "You used beta of the last step; alpha_bar is needed, the product of all steps.",
         ),
         (
             kept.sqrt() * x0 + (1 - kept.sqrt()) * eps,
@@ -112,11 +115,11 @@ def larger_steps(my_betas):
     return "The betas always add up to about 10, so x_T is noise with 100 steps as with 1,000."
 
 
-@exercise(4, "The best guess for a bell", level="derive", minutes=15)
-def guess_for_a_bell(my_guess):
+@exercise(4, "The best prediction for a bell", level="derive", minutes=15)
+def prediction_for_a_bell(my_prediction):
     x_t, m, c = draw(7).double(), 0.7, 1.6
     alpha, sigma = 0.6, 0.8
-    got, s = call(my_guess, x_t, m, c, alpha, sigma), sigma**2
+    got, s = call(my_prediction, x_t, m, c, alpha, sigma), sigma**2
     for wrong, why in (
         (
             x_t / alpha,
@@ -128,7 +131,7 @@ def guess_for_a_bell(my_guess):
         ),
         (
             alpha * c**2 * x_t / (alpha**2 * c**2 + s),
-            "The mean m is missing: without it the guess is pulled to 0.",
+            "The mean m is missing: without it the prediction is pulled to 0.",
         ),
         (
             (x_t / s + m / c**2) / (1 / s + 1 / c**2),
@@ -186,11 +189,11 @@ def denoise_by_attention(my_denoiser):
         (through(alpha * x_t, 2 * alpha**2), "The half is missing: keys end in -|x_i|^2 / 2."),
         (
             data[square.argmin(dim=1)],
-            "That is the nearest data point; the best guess is the weighted mean of all.",
+            "That is the nearest data point; the best prediction is the weighted mean of all.",
         ),
         (
             alpha * right,
-            "That is the guess of alpha x0: the values should be the data as they are.",
+            "That is the prediction of alpha x0: the values should be the data as they are.",
         ),
     ):
         reject(got, wrong, why)
@@ -207,14 +210,14 @@ def time_of_commitment(my_times):
     cosine = cosine_schedule(100)
     right = last_sure(cosine)
     for wrong, why in (
-        (right[::-1], "The two are swapped: points farther apart are told apart in more noise."),
+        (right[::-1], "The two are swapped: points farther apart stay distinct in more noise."),
         (
             [t + 1 for t in right],
             "One step too late: there the weight is no longer above 0.99.",
         ),
         (
             last_sure(cosine, sure=0.995),
-            "That is where the *guess* passes 0.99 a; the weight of +a is asked for.",
+            "That is where the *prediction* passes 0.99 a; the weight of +a is asked for.",
         ),
         (last_sure(linear_schedule(100)), "Those are the times of the linear schedule."),
         (

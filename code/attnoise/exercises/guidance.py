@@ -8,51 +8,59 @@ import torch
 from .mechanism import call, draw, exercise, expect, reject, reject_if
 
 
-@exercise(1, "Where the guess lands", level="trace", minutes=5)
-def where_the_guess_lands(my_answer):
+@exercise(1, "Where the prediction lands", level="trace", minutes=5)
+def where_the_prediction_lands(my_answer):
     reject_if(
         not isinstance(my_answer, (tuple, list)) or len(my_answer) != 2,
-        "Two numbers are asked for: the guided guess, then Ho and Salimans' w.",
+        "Two numbers are asked for: the guided prediction, then Ho and Salimans' w.",
     )
-    guess, w = (float(x) for x in my_answer)
+    prediction, w = (float(x) for x in my_answer)
     for wrong, why in (
-        (0.8 + 3 * 0.6, "That starts from the guess with the label: it is the scale 4, or w = 3."),
-        (0.2 - 3 * 0.6, "You went the wrong way: from the guess without the label to the other."),
-        (3 * 0.8, "You scaled the guess with the label; what is scaled is the difference."),
-        (0.2 + 0.6, "That is the guess with the label, the scale 1."),
+        (
+            0.8 + 3 * 0.6,
+            "That starts from the prediction with the label: it is the scale 4, or w = 3.",
+        ),
+        (
+            0.2 - 3 * 0.6,
+            "You went the wrong way: from the prediction without the label to the other.",
+        ),
+        (3 * 0.8, "You scaled the prediction with the label; what is scaled is the difference."),
+        (0.2 + 0.6, "That is the prediction with the label, the scale 1."),
     ):
-        reject(guess, wrong, why, tolerance=1e-3)
-    expect(guess, 2.0, "From 0.2 go three times the difference, 3 (0.8 - 0.2).", tolerance=1e-3)
+        reject(prediction, wrong, why, tolerance=1e-3)
+    expect(
+        prediction, 2.0, "From 0.2 go three times the difference, 3 (0.8 - 0.2).", tolerance=1e-3
+    )
     reject(w, 3.0, "That is our scale s; w counts what comes on top of 1.", tolerance=1e-3)
     expect(w, 2.0, "w = s - 1: without guidance it is 0.", tolerance=1e-3)
-    return "0.2 + 3 (0.8 - 0.2) = 2, beyond both guesses; a paper would call it w = 2."
+    return "0.2 + 3 (0.8 - 0.2) = 2, beyond both predictions; a paper would call it w = 2."
 
 
 @exercise(2, "Guidance within an interval", level="code", minutes=10)
-def guidance_in_an_interval(my_guess):
+def guidance_in_an_interval(my_prediction):
     with_label, without = draw(7, 3), draw(7, 3, seed=1)
     t, T, scale, low, high = torch.tensor([2, 10, 11, 25, 30, 31, 50]), 50, 3.0, 0.2, 0.6
-    share = (t / T)[:, None]
-    inside = (low <= share) & (share <= high)
+    fraction = (t / T)[:, None]
+    inside = (low <= fraction) & (fraction <= high)
 
     def mix(factor, origin=without, end=with_label):
         return origin + factor * (end - origin)
 
-    got = call(my_guess, with_label, without, t, T, scale, low, high)
+    got = call(my_prediction, with_label, without, t, T, scale, low, high)
     right = torch.where(inside, mix(scale), with_label)
     for wrong, why in (
         (mix(scale), "Guidance is on everywhere; outside the interval the scale is 1."),
         (torch.where(inside, with_label, mix(scale)), "It is on outside and off inside."),
         (
             torch.where(inside, mix(scale), without),
-            "Outside you return the guess without the label. Off means scale 1, not scale 0.",
+            "Outside you return the prediction without the label. Off means scale 1, not scale 0.",
         ),
         (
             torch.where((low <= t)[:, None] & (t <= high)[:, None], mix(scale), with_label),
             "You compared t itself with the interval, whose ends are fractions of T.",
         ),
         (
-            torch.where((low < share) & (share < high), mix(scale), with_label),
+            torch.where((low < fraction) & (fraction < high), mix(scale), with_label),
             "Both ends belong to the interval.",
         ),
         (
@@ -61,7 +69,7 @@ def guidance_in_an_interval(my_guess):
         ),
         (
             torch.where(inside, mix(scale, with_label, without), with_label),
-            "The two guesses are swapped: go from the one without the label.",
+            "The two predictions are swapped: go from the one without the label.",
         ),
     ):
         reject(got, wrong, why)
@@ -173,5 +181,5 @@ def what_a_scale_costs(my_curve):
     )
     return (
         f"From scale 1 to 5 recall falls by {recall_1 - recall_5:.1f}: that is the price, and "
-        "agreement alone would never have told you."
+        "agreement alone would never have shown it."
     )

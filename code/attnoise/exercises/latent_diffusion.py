@@ -36,7 +36,7 @@ def another_time(my_time):
     ratio = (1 - t) * s / t
     reject(got, ratio, "That is the ratio of signal to noise; solve (1 - t') / t' = ratio.")
     reject(got, 1 / ratio, "One over the ratio is t' / (1 - t'), not yet t'.")
-    reject(got, ratio / (1 + ratio), "That is 1 - t', the share of the signal.")
+    reject(got, ratio / (1 + ratio), "That is 1 - t', the level of the signal.")
     expect(got, t / (t + s * (1 - t)), "t' = 1 / (1 + (1 - t) s / t).")
     expect(float(call(my_time, 0.7, 0.1)), 0.7 / 0.73, "Right for s = 3, but not for s = 0.1.")
     return "A scale shifts time, as the shift of a schedule does."
@@ -58,24 +58,24 @@ def loss_in_the_latent(my_loss):
 
     got = call(my_loss, network, encode, images, t, noise)
     reject_if(not seen, "The network was never asked.")
-    x_t, z, share = seen[-1][0], (weight * images).detach(), t[:, None, None, None]
-    answer = own.detach() * x_t + share
+    x_t, z, level = seen[-1][0], (weight * images).detach(), t[:, None, None, None]
+    answer = own.detach() * x_t + level
     reject_if(
-        torch.allclose(x_t, share * z + (1 - share) * noise, atol=1e-5),
+        torch.allclose(x_t, level * z + (1 - level) * noise, atol=1e-5),
         "Time runs the other way: at t = 0 there are data, at t = 1 noise.",
     )
     reject_if(
-        torch.allclose(x_t, (1 - share) * images + share * noise, atol=1e-5),
+        torch.allclose(x_t, (1 - level) * images + level * noise, atol=1e-5),
         "Noise was added to the pictures; they must be encoded first.",
     )
     reject_if(
-        torch.allclose(x_t, weight * ((1 - share) * images + share * noise), atol=1e-5),
+        torch.allclose(x_t, weight * ((1 - level) * images + level * noise), atol=1e-5),
         "Noisy pictures were encoded; encode clean ones, then add noise to the latent.",
     )
     for target, hint in (
         (z - noise, "The velocity points from data to noise: noise - z."),
-        (noise, "That is the error of the noise; the network says a velocity here."),
-        (z, "That is the error of the latent; the network says a velocity here."),
+        (noise, "That is the error of the noise; the network predicts a velocity here."),
+        (z, "That is the error of the latent; the network predicts a velocity here."),
         (noise - images, "The velocity starts at the latent, not at the picture."),
     ):
         reject(got, (answer - target).square().mean(), hint)
@@ -85,8 +85,8 @@ def loss_in_the_latent(my_loss):
     loss = my_loss(network, encode, images, t, noise)  # once more, for its gradients
     reject_if(not loss.requires_grad, "The number is right, but the network cannot learn from it.")
     slopes = torch.autograd.grad(loss, (own, weight), allow_unused=True)
-    told = "The number is right, but the gradient reaches the encoder: it would change the task."
-    reject_if(slopes[1] is not None, told)
+    reached = "The number is right, but the gradient reaches the encoder: it would change the task."
+    reject_if(slopes[1] is not None, reached)
     return "The network learns, the encoder rests."
 
 
@@ -105,7 +105,7 @@ def decode_once(my_draw):
         decoded.append(x.clone())
         return 10 * x
 
-    def walk(order, sign=-1.0, width=1 / steps):
+    def sampled(order, sign=-1.0, width=1 / steps):
         x = noise
         for k in order:
             x = x + sign * width * (x * (1 - k / steps) + 1)
@@ -117,18 +117,18 @@ def decode_once(my_draw):
         f"The decoder was called {len(decoded)} times; once, at the end, is enough.",
     )
     reject_if(not decoded, "The last latent must be decoded.")
-    reject(got, walk(range(steps), 1.0), "Time falls, so the velocity is subtracted.")
-    reject(got, walk(range(steps), width=1.0), "Each step goes 1 / steps of the way.")
-    reject(got, walk(range(1, steps + 1)), "A step is taken with the velocity at its start.")
+    reject(got, sampled(range(steps), 1.0), "Time falls, so the velocity is subtracted.")
+    reject(got, sampled(range(steps), width=1.0), "Each step goes 1 / steps of the way.")
+    reject(got, sampled(range(1, steps + 1)), "A step is taken with the velocity at its start.")
     reject(
         got,
-        walk(reversed(range(steps))),
+        sampled(reversed(range(steps))),
         "Start at time 1, where there is noise, and go down to 0.",
     )
     reject_if(
         len(times) != steps, f"{steps} steps ask the network {steps} times, not {len(times)}."
     )
-    expect(got, walk(range(steps)), "x - velocity / steps, at times 1, 1 - 1/steps, ...")
+    expect(got, sampled(range(steps)), "x - velocity / steps, at times 1, 1 - 1/steps, ...")
     return "Four calls of the network in the latent, one of the decoder."
 
 

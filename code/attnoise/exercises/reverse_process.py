@@ -49,7 +49,7 @@ def simple_loss(my_loss):
     alpha_bar = cosine_schedule(10).alpha_bar.float()
     x0, eps, t = draw(7, 3), draw(7, 3, seed=1), torch.tensor([1, 2, 3, 5, 7, 8, 9])
 
-    def model(x_t, time):  # leans on the time, so that a wrong time shows
+    def model(x_t, time):  # depends on the time, so that a wrong time shows
         return 0.5 * x_t + time.reshape(-1, 1)
 
     def loss(kept, time, wanted):
@@ -93,7 +93,7 @@ def mean_from_noise(my_mean):
     for wrong, why in (
         (
             (x_t - sigma * eps_hat) / now.sqrt(),
-            "That is x0_hat, where the walk would end. One step goes only part of the way there.",
+            "That is x0_hat, the end of the trajectory. One step goes only part of the way there.",
         ),
         (
             (x_t - beta / sigma * eps_hat) / now.sqrt(),
@@ -164,12 +164,12 @@ def one_step_back(my_step):
             ),
             (
                 b.sqrt() * x0_hat + (1 - b).sqrt() * z,
-                "You noised x0_hat anew and forgot x: the step should lean on where the walk is.",
+                "You noised x0_hat anew and forgot x: the step should start from x.",
             ),
         ):
             reject(got, wrong, why)
         expect(got, right, f"The step from {now} to {before} is off; compare with the posterior.")
-    return "Guess, mean, noise: your step works for any two times, and the last one is silent."
+    return "Your step works for any two times, and the last one adds no noise."
 
 
 @exercise(5, "An alarm for copies", level="code", minutes=15)
@@ -196,7 +196,7 @@ def alarm_for_copies(my_alarm):
         "It rings for samples that are near one another, or far from the training set. Measure "
         "each sample's distance to the training set, the minimum over the training points.",
     )
-    reject_if(not in_copies, "It stays silent although every sample is a training point.")
+    reject_if(not in_copies, "It raises no alarm although every sample is a training point.")
     reject_if(
         not in_one_copy,
         "It misses 97 copies of one and the same training point. Each sample needs a distance "
@@ -212,7 +212,7 @@ def alarm_for_copies(my_alarm):
         "It misses eight near copies among 97 samples. A mean hides them, and so does looking "
         "for distances of exactly 0: count the samples below the limit, more than 5 % ring.",
     )
-    return "It hears eight near copies among 97 samples, which a mean distance would have missed."
+    return "It finds eight near copies among 97 samples, which a mean distance would have missed."
 
 
 @exercise(6, "Fewer steps", level="explore", minutes=20)

@@ -19,7 +19,11 @@ def budget(my_steps):
         my_steps, (21, 10, 21), "Heun's last step is Euler's: it calls once, and one call is left."
     )
     reject(my_steps, (21, 21, 21), "Heun looks twice in a step: at its start and at its end.")
-    reject(my_steps, (21, 11, 10), "DPM-Solver++ remembers its last guess; it does not call again.")
+    reject(
+        my_steps,
+        (21, 11, 10),
+        "DPM-Solver++ remembers its last prediction; it does not call again.",
+    )
     reject(my_steps, (21, 11, 11), "Order 2 does not mean two calls: what is remembered is free.")
     reject(my_steps, (20, 11, 20), "Counting stops instead of steps: n + 1 stops make n steps.")
     expect(my_steps, (21, 11, 21), "One call a step, but for Heun: 2 n - 1 calls for n steps.")
@@ -55,11 +59,13 @@ def mix_anew(my_step):
     }
     for why, wrong in slips.items():
         reject(got, wrong, why)
-    expect(got, alpha_s * x0_hat + kept * eps_hat + c * z, "Guess the noise, then mix for `then`.")
+    expect(
+        got, alpha_s * x0_hat + kept * eps_hat + c * z, "Prediction the noise, then mix for `then`."
+    )
     expect(
         call(my_step, x, x0_hat, now, (1.0, 0.0), 0.0, z),
         x0_hat,
-        "At the level (1, 0) nothing but the guess may be left.",
+        "At the level (1, 0) nothing but the prediction may be left.",
     )
     return "One formula: c = 0 is DDIM, c of the posterior's size is DDPM."
 
@@ -112,7 +118,7 @@ def gaussian_std(my_std):
     reject(
         got,
         **close(_as_if_independent(a, LEVELS)),
-        why="Both guesses are made of the same x: add their factors, not their variances.",
+        why="Both predictions are made of the same x: add their factors, not their variances.",
     )
     expect(got, right, "Each step multiplies by alpha_s g + sigma_s (1 - alpha g) / sigma.")
     fine = [(float(torch.cos(v)), float(torch.sin(v))) for v in torch.linspace(1.56, 0.0, 400)]
@@ -146,18 +152,18 @@ def heun_step(my_heun):
         * (z + h * second),
         "The two velocities were added: halve their sum.": back * (z + h * (first + second)),
         "That is z, not x: multiply by alpha of the level `then`.": z + h * (first + second) / 2,
-        "The trial point lies at the level `then`, but the denoiser was told `now`.": back
+        "The trial point lies at the level `then`, but the denoiser was given `now`.": back
         * (z + h * (first + velocity(trial, now)) / 2),
         "The denoiser was shown z, not x: multiply the trial point by alpha first.": back
         * (z + h * (first + velocity(z + h * first, then)) / 2),
-        "The clock runs backwards here: h is the new reading less the old, and negative.": back
+        "The time runs backwards here: h is the new time less the old, and negative.": back
         * (z - h * (first + velocity(back * (z - h * first), then)) / 2),
     }
     by_sigma = then[1] - now[1]
     slips |= {
         "The trial point was judged by the sigma of `now`: divide by that of `then`.": back
         * (z + h * (first + second * then[1] / now[1]) / 2),
-        "Your clock shows sigma, but this one shows sigma / alpha.": back
+        "Your time is sigma, but that of this ODE is sigma / alpha.": back
         * (z + by_sigma * (first + velocity(back * (z + by_sigma * first), then)) / 2),
         "The start was not turned into z: divide x by alpha of the level `now`.": back
         * (x + h * (first + velocity(back * (x + h * first), then)) / 2),

@@ -16,7 +16,7 @@ def places_ask(my_weights):
     def masked(values, mask=is_word):
         return values.masked_fill(~mask, -torch.inf)
 
-    reject(got, scores.softmax(dim=-1), "Padding is listened to: mask it before the softmax.")
+    reject(got, scores.softmax(dim=-1), "Padding is attended to: mask it before the softmax.")
     reject(
         got,
         scores.softmax(dim=-1) * is_word,
@@ -33,52 +33,63 @@ def places_ask(my_weights):
     reject(
         got,
         (scores * is_word).softmax(dim=-1),
-        "A score of 0 is not silence: it still gets a share. Use minus infinity.",
+        "A score of 0 is no mask: it still gets a weight. Use minus infinity.",
     )
     reject(
         got,
         scores.softmax(dim=0) * is_word,
-        "The softmax runs over places; each place shares itself out among words.",
+        "The softmax runs over positions; each position's weights must add to 1 over the words.",
     )
     expect(got, masked(scores).softmax(dim=-1), "Scale, mask, softmax over the words.")
-    return "Each place shares out one whole among the words, and padding gets none."
+    return "Each position's weights over the words add to 1, and padding gets none."
 
 
 @exercise(2, "One call for both", level="code", minutes=15)
 def one_call(my_velocity):
     x, t, scale = draw(3, 2, 5, 5), torch.tensor([0.2, 0.5, 0.9]), 3.0
     tokens = torch.tensor([[1, 4, 2], [3, 0, 0], [2, 2, 0]])
-    heard = []
+    seen = []
 
     def model(x, t, tokens):
-        heard.append(tokens.clone())
-        loud = tokens.sum(dim=1) * (1 + torch.arange(len(tokens)) % 3)
-        return x * t[:, None, None, None] + loud[:, None, None, None] * (1 + x.square())
+        seen.append(tokens.clone())
+        strength = tokens.sum(dim=1) * (1 + torch.arange(len(tokens)) % 3)
+        return x * t[:, None, None, None] + strength[:, None, None, None] * (1 + x.square())
 
     got = call(my_velocity, model, x, t, tokens, scale)
-    reject_if(len(heard) > 1, f"The model was called {len(heard)} times; one batch of 6 will do.")
-    reject_if(not heard, "The model was never called.")
+    reject_if(len(seen) > 1, f"The model was called {len(seen)} times; one batch of 6 will do.")
+    reject_if(not seen, "The model was never called.")
     reject_if(
-        len(heard[0]) != 6,
-        f"The batch must hold 6, three told and three silent, but it held {len(heard[0])}.",
+        len(seen[0]) != 6,
+        "The batch must hold 6, three conditional and three unconditional, but it held "
+        f"{len(seen[0])}.",
     )
     reject_if(
-        not any((half == 0).all() for half in heard[0].chunk(2)),
-        "One half must be silent: tokens that are all 0.",
+        not any((half == 0).all() for half in seen[0].chunk(2)),
+        "One half must be unconditional: tokens that are all 0.",
     )
-    told, silent = model(x, t, tokens), model(x, t, torch.zeros_like(tokens))
-    reject(got, told, "That is the velocity with the caption; guidance is missing.")
+    conditional, unconditional = model(x, t, tokens), model(x, t, torch.zeros_like(tokens))
+    reject(got, conditional, "That is the velocity with the caption; guidance is missing.")
     reject(
-        got, told + scale * (told - silent), "Start from silence: scale 1 must give the told one."
+        got,
+        conditional + scale * (conditional - unconditional),
+        "Start from the unconditional one: scale 1 must give the conditional one.",
     )
     reject(
         got,
-        silent - scale * (told - silent),
-        "The halves are exchanged or the sign is: this walks away from the caption.",
+        unconditional - scale * (conditional - unconditional),
+        "The halves are exchanged or the sign is: this moves away from the caption.",
     )
-    reject(got, told + scale * (silent - told), "Told and silent are exchanged.")
-    expect(got, silent + scale * (told - silent), "silent + scale (told - silent).")
-    return "Two velocities for one call, and a step away from what is always said."
+    reject(
+        got,
+        conditional + scale * (unconditional - conditional),
+        "Conditional and unconditional are exchanged.",
+    )
+    expect(
+        got,
+        unconditional + scale * (conditional - unconditional),
+        "unconditional + scale (conditional - unconditional).",
+    )
+    return "Two velocities for one call, and a step away from the unconditional one."
 
 
 @exercise(3, "A bag of words", level="derive", minutes=10)

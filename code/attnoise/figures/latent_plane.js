@@ -11,7 +11,7 @@ let decoded = null; // {u, v, image, words} of the last place that was painted
 let note = "";
 let ticket = 0;
 
-const readOut = (shapes, found) => (found.length ? `the parser reads ${found.map(shapes.sayThing).join(", ")}` : "the parser finds nothing");
+const readOut = (shapes, found) => (found.length ? `the parser reads ${found.map(shapes.objectText).join(", ")}` : "the parser finds nothing");
 
 const load = async () => {
   const shapes = await loadShapes();

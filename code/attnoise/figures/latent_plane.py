@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..errors import ShapeError
-from ..evaluation.picture_parser import Found, parse_pictures
+from ..evaluation.picture_parser import DetectedObject, parse_pictures
 from .controls import Control
 from .explore import MovingFigure, live
 from .figure_html import rounded
@@ -40,11 +40,11 @@ def between(
     return (1 - v) * ((1 - u) * a + u * b) + v * ((1 - u) * c + u * d)
 
 
-def read_out(found: Sequence[Found]) -> str:
+def read_out(found: Sequence[DetectedObject]) -> str:
     """Name what the parser reads; the page's script writes the same."""
     if not found:
         return "the parser finds nothing"
-    return "the parser reads " + ", ".join(str(each.thing) for each in found)
+    return "the parser reads " + ", ".join(str(each.object) for each in found)
 
 
 def latent_plane(

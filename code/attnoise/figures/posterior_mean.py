@@ -96,7 +96,7 @@ def find(numbers: dict, denoiser: IdealDenoiser, *, t: int, across: float, up: f
     """Return the noisy point, the weights of the data, their mean and their perplexity."""
     eps = torch.tensor([[across, up]], dtype=torch.float64)
     x0, times = torch.tensor([numbers["x0"]], dtype=torch.float64), torch.tensor([t])
-    x_t = add_noise(x0, times, eps, denoiser.schedule)
+    x_t = add_noise(x0, times, eps, denoiser.path)
     weights = denoiser.weights(x_t, times)[0]
     return {
         "x_t": x_t[0].tolist(),

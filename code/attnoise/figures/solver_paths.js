@@ -2,13 +2,13 @@
 import { idealDenoiser } from "./js/denoisers.js";
 import { trigPath } from "./js/paths.js";
 import { rmsDistance } from "./js/points.js";
-import { ddimSample, dpmSolverSample, eulerSample, evenTimes, heunSample } from "./js/samplers.js";
+import { ddimSample, ddpmSample, dpmSolverSample, eulerSample, evenTimes, heunSample } from "./js/samplers.js";
 
 const { centres, std, starts, noise, first, fine, limit } = fig.data;
 const denoiser = idealDenoiser(centres, trigPath, std);
 const endOf = (path) => path[path.length - 1];
 const SAMPLERS = {
-  DDPM: [ddimSample, { eta: 1 }], // DDIM with all its noise fresh
+  DDPM: [ddpmSample, {}],
   DDIM: [ddimSample, {}],
   Euler: [eulerSample, { parametrisation: "trig" }],
   Heun: [heunSample, {}],

@@ -15,6 +15,7 @@ from ..diffusion import (
     Step,
     TrigPath,
     ddim_sample,
+    ddpm_sample,
     dpm_solver_sample,
     euler_sample,
     heun_sample,
@@ -29,7 +30,7 @@ from .plots import COLOURS
 PATH = TrigPath()
 FIRST = round(math.radians(89), 6)  # where sampling starts: almost noise alone
 SOLVERS: dict[str, Callable[..., Iterator[Step]]] = {
-    "DDPM": partial(ddim_sample, eta=1.0),  # all of DDIM's noise fresh
+    "DDPM": ddpm_sample,
     "DDIM": ddim_sample,
     "Euler": partial(euler_sample, parametrisation="trig"),
     "Heun": heun_sample,

@@ -21,8 +21,8 @@ const load = () => (loading ??= (async () => {
 
 const describeScore = (shapes, caption, found) => {
   if (!found.length) return "the parser finds nothing.";
-  const error = shapes.judge(caption, found);
-  return `the parser reads ${found.map(shapes.sayThing).join(", ")}: ${error ? `wrong ${error}.` : "exactly as asked."}`;
+  const error = shapes.scoreCaption(caption, found);
+  return `the parser reads ${found.map(shapes.objectText).join(", ")}: ${error ? `wrong ${error}.` : "exactly as asked."}`;
 };
 
 // Sample from noise to a picture with Euler's method, and show each prediction x0_hat.
@@ -51,8 +51,8 @@ const paintCaption = async ({ text, chosenSeed, steps, guidance }) => {
     const start = performance.now();
     const shape = [1, channels, latentSide, latentSide];
     let x = shapes.pageNoise(chosenSeed, channels * latentSide ** 2);
-    const tokens = new ort.Tensor("int64", BigInt64Array.from(shapes.encodeCaption(facts, caption), BigInt), [1, facts.length]);
-    own = { text, frames: [], sentences: [], maps: [], steps, words: shapes.sayCaption(caption).split(" ") };
+    const tokens = new ort.Tensor("int64", BigInt64Array.from(shapes.encodeCaption(facts, caption), BigInt), [1, facts.max_length]);
+    own = { text, frames: [], sentences: [], maps: [], steps, words: shapes.captionText(caption).split(" ") };
     const times = evenTimes(1, steps);
     for (let k = 0; k < steps; k += 1) {
       const [t, s] = [times[k], times[k + 1]];
@@ -161,7 +161,7 @@ const cut = (canvas, image, step) => {
 };
 // Where each word was looked at: "a" and relations too. The mean over blocks, heads and steps.
 const attentionMaps = ({ words, maps }) => {
-  const n = maps[0].length / facts.length;
+  const n = maps[0].length / facts.max_length;
   return words.map((word, m) => [word, Array.from({ length: n }, (_, p) => maps.reduce((sum, map) => sum + map[m * n + p], 0) / maps.length)]);
 };
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..data.captions import (
     COLOURS,
-    LENGTH,
+    MAX_LENGTH,
     RELATIONS,
     SHAPES,
     SIZES,
@@ -31,7 +31,7 @@ from ..data.captions import (
 from ..data.shapes import BACKGROUND, PALETTE, SIDE
 from ..errors import ShapeError
 from ..evaluation import picture_parser
-from ..evaluation.picture_parser import Found
+from ..evaluation.picture_parser import DetectedObject
 from .controls import Control
 from .explore import MovingFigure, live
 
@@ -41,7 +41,7 @@ FACTS = {  # what the page knows of the grammar and of the parser
     "shapes": SHAPES,
     "relations": list(RELATIONS),
     "vocab": WORDS,
-    "length": LENGTH,
+    "max_length": MAX_LENGTH,
     "palette": PALETTE,
     "background": BACKGROUND,
     "side": SIDE,
@@ -159,15 +159,15 @@ def studio(
     )
 
 
-def describe_score(caption: Caption, found: Sequence[Found]) -> str:
+def describe_score(caption: Caption, found: Sequence[DetectedObject]) -> str:
     """Name what the parser reads in a picture, and whether it was asked for.
 
     The page's script writes the same.
     """
     if not found:
         return "the parser finds nothing."
-    seen = ", ".join(str(each.thing) for each in found)
-    error = picture_parser.judge(caption, found).error
+    seen = ", ".join(str(each.object) for each in found)
+    error = picture_parser.score_caption(caption, found).error
     return f"the parser reads {seen}: " + (f"wrong {error}." if error else "exactly as asked.")
 
 

@@ -1,8 +1,8 @@
 """Part IV of the book: small codes of pictures, and diffusion among them."""
 
-from .autoencoder import Autoencoder, AutoencoderConfig, draw_latents
+from .autoencoder import Autoencoder, AutoencoderConfig, reparameterise
 from .latent_diffusion import LatentDiffusion
-from .objectives import Elbo, autoencoder_loss, elbo, kl_to_standard_normal, measure_latents
+from .objectives import Elbo, autoencoder_loss, elbo, fit_latent_scale, kl_to_standard_normal
 from .quantiser import FiniteScalarQuantiser
 
 __all__ = [
@@ -12,8 +12,8 @@ __all__ = [
     "FiniteScalarQuantiser",
     "LatentDiffusion",
     "autoencoder_loss",
-    "draw_latents",
+    "reparameterise",
     "elbo",
     "kl_to_standard_normal",
-    "measure_latents",
+    "fit_latent_scale",
 ]

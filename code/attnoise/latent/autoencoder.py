@@ -1,4 +1,4 @@
-"""Autoencoders: a picture through a narrow place and back. Plain, variational, or with codes."""
+"""Convolutional autoencoders: images to small latents and back. Plain, variational or quantised."""
 
 import math
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..checks import check_images, check_sizes
 from ..errors import ConfigError, ShapeError, choose
 from .quantiser import FiniteScalarQuantiser
 
@@ -22,16 +23,18 @@ class AutoencoderConfig:
     Args:
         image_size: Side of the square image in pixels.
         channels: Numbers per pixel.
-        patch: Side of the squares that become one place before anything else.
-        widths: Channels of each stage, multiples of 8; each is half as large as the one before.
-        depth: Pairs of convolutions in each stage, down and up.
-        latent_channels: Numbers per place of the latent.
-        bottleneck: "plain"; "vae", where each number has a mean and a variance; or "fsq", where
-            each number is rounded to one of a few levels.
+        patch: Side of the squares that become one position before anything else.
+        widths: Channels of each stage, multiples of 8, the groups of the group norm; each stage is
+            half as large as the one before.
+        depth: Residual blocks in each stage, down and up.
+        latent_channels: Numbers per position of the latent.
+        bottleneck: "plain"; "vae", a diagonal Gaussian posterior per number; or "fsq", finite
+            scalar quantisation.
         levels: For "fsq", how many levels each latent channel has.
 
     Raises:
-        ConfigError: Sizes do not divide or are below 1, or levels do not fit the bottleneck.
+        ConfigError: Sizes do not divide, are below 1 or no whole numbers, or levels do not fit
+            the bottleneck.
     """
 
     image_size: int = 32
@@ -47,12 +50,11 @@ class AutoencoderConfig:
         for name in ("widths", "levels"):  # a card holds lists
             object.__setattr__(self, name, tuple(getattr(self, name)))
         choose("bottleneck", self.bottleneck, dict.fromkeys(BOTTLENECKS))
-        for name in ("image_size", "channels", "depth", "latent_channels"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, but it is {getattr(self, name)}.")
+        names = ("image_size", "channels", "patch", "depth", "latent_channels")
+        check_sizes(**{name: getattr(self, name) for name in names})
         if not self.widths or any(width < 1 or width % GROUPS for width in self.widths):
             raise ConfigError(f"widths must be multiples of {GROUPS}, but they are {self.widths}.")
-        if self.patch < 1 or self.image_size % (self.patch * 2 ** (len(self.widths) - 1)):
+        if self.image_size % (self.patch * 2 ** (len(self.widths) - 1)):
             raise ConfigError(
                 f"image_size must be a multiple of patch times 2 for each further stage, "
                 f"{self.patch * 2 ** (len(self.widths) - 1)}, but it is {self.image_size}; use "
@@ -71,12 +73,15 @@ class AutoencoderConfig:
         return self.image_size // (self.patch * 2 ** (len(self.widths) - 1))
 
 
-class ResidualPair(nn.Module):
-    """Two convolutions beside a straight way: x + conv(SiLU(norm(conv(SiLU(norm(x)))))).
+class ResidualBlock(nn.Module):
+    """Residual block of two convolutions, normalised before each (pre-activation).
 
-    The second convolution starts at zero, so that at first the pair passes x on.
+    x + conv(SiLU(norm(conv(SiLU(norm(x))))))
 
-    Source: He et al. 2016, arXiv:1603.05027, with group norm.
+    The second convolution starts at zero, so that at first the block is the identity.
+
+    Source: He et al. 2016, arXiv:1603.05027.
+    Differs: group norm and SiLU, as in diffusion's autoencoders, for batch norm and ReLU.
     """
 
     def __init__(self, width: int) -> None:
@@ -93,16 +98,18 @@ class ResidualPair(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, x: Float[Tensor, "b c i j"]) -> Float[Tensor, "b c i j"]:
-        """Return what comes next, of the same shape."""
+        """Return x plus the residual."""
         return x + self.layers(x)
 
 
 class Autoencoder(nn.Module):
-    """Squeeze pictures into small latents, and paint them again.
+    """Convolutional encoder and decoder: images to latents, and latents to reconstructions.
 
-    Latents are standardised: once `measure_latents` has seen data, `encode` returns numbers of
+    Latents are standardised: once `fit_latent_scale` has seen data, `encode` returns numbers of
     mean 0 and standard deviation 1 per channel, and `decode` expects them so. Diffusion starts
     from standard noise and needs that; the numbers are part of the weights.
+
+    Gradients flow through `encode` and `decode`; put inference under `torch.no_grad()`.
 
     Args:
         config: Its shape.
@@ -119,10 +126,10 @@ class Autoencoder(nn.Module):
         self.config = config
         widths, z, pixels = config.widths, config.latent_channels, config.channels * config.patch**2
         down: list[nn.Module] = [nn.Conv2d(pixels, widths[0], 3, padding=1)]
-        up: list[nn.Module] = [nn.Conv2d(z, widths[-1], 3, padding=1), ResidualPair(widths[-1])]
+        up: list[nn.Module] = [nn.Conv2d(z, widths[-1], 3, padding=1), ResidualBlock(widths[-1])]
 
         def stage(width: int) -> list[nn.Module]:
-            return [ResidualPair(width) for _ in range(config.depth)]
+            return [ResidualBlock(width) for _ in range(config.depth)]
 
         for a, b in zip(widths[:-1], widths[1:], strict=True):
             down += [*stage(a), nn.Conv2d(a, b, 3, stride=2, padding=1)]
@@ -146,27 +153,26 @@ class Autoencoder(nn.Module):
         self.register_buffer("latent_std", torch.ones(z))
 
     @property
-    def measured(self) -> bool:
-        """Whether `measure_latents` has seen data; until then the scale is 0 and 1."""
+    def has_latent_scale(self) -> bool:
+        """Whether `fit_latent_scale` has seen data; until then mean and deviation are 0 and 1."""
         return bool(self.latent_mean.any() or (self.latent_std != 1).any())
 
     def posterior(
         self, images: Float[Tensor, "b c height width"]
     ) -> tuple[Float[Tensor, "b z i j"], Float[Tensor, "b z i j"]]:
-        """Return mean and log-variance of each latent number, not standardised.
+        """Return mean and log-variance of the approximate posterior q(z | x), not standardised.
 
         Without a variance, in a plain autoencoder, the log-variance is minus infinity.
 
+        Args:
+            images: Pixels in [-1, 1].
+
         Raises:
-            ShapeError: The images have another size.
+            ShapeError: The images have another size, or are no floating-point numbers.
+            DataError: On the CPU: a pixel is NaN, infinite, or far outside [-1, 1].
         """
         config = self.config
-        wanted = (config.channels, config.image_size, config.image_size)
-        if images.shape[1:] != wanted:
-            raise ShapeError(
-                f"images must have shape (batch, {', '.join(map(str, wanted))}), but their shape "
-                f"is {tuple(images.shape)}."
-            )
+        check_images("images", images, (config.channels, config.image_size, config.image_size))
         z = self.encoder(images)
         if config.bottleneck == "vae":
             mean, log_variance = z.chunk(2, dim=1)
@@ -175,22 +181,23 @@ class Autoencoder(nn.Module):
         return z, torch.full_like(z, -math.inf)
 
     def encode(self, images: Float[Tensor, "b c height width"]) -> Float[Tensor, "b z i j"]:
-        """Return standardised latents; of a VAE their means."""
+        """Return standardised latents; of a VAE the posterior means."""
         mean, _ = self.posterior(images)
         return (mean - self.latent_mean[:, None, None]) / self.latent_std[:, None, None]
 
     def decode(self, latents: Float[Tensor, "b z i j"]) -> Float[Tensor, "b c height width"]:
-        """Paint pictures from standardised latents.
+        """Return the reconstruction of standardised latents: images, pixels near [-1, 1].
 
         Raises:
-            ShapeError: The latents have another size.
+            ShapeError: The latents have another size, or are no floating-point numbers.
         """
         config = self.config
         wanted = (config.latent_channels, config.latent_size, config.latent_size)
-        if latents.shape[1:] != wanted:
+        if latents.shape[1:] != wanted or not latents.is_floating_point():
             raise ShapeError(
-                f"latents must have shape (batch, {', '.join(map(str, wanted))}), but their shape "
-                f"is {tuple(latents.shape)}."
+                f"latents must have shape (batch, {', '.join(map(str, wanted))}) and a "
+                f"floating-point dtype, but they have {tuple(latents.shape)} and {latents.dtype}; "
+                "`encode` makes them."
             )
         z = latents * self.latent_std[:, None, None] + self.latent_mean[:, None, None]
         return self.decoder(z)
@@ -198,24 +205,31 @@ class Autoencoder(nn.Module):
     def forward(
         self, images: Float[Tensor, "b c height width"], generator: torch.Generator | None = None
     ) -> Float[Tensor, "b c height width"]:
-        """Return the pictures after the round trip.
+        """Return the reconstructions of images.
 
         Args:
             images: Pixels in [-1, 1].
-            generator: Where a VAE's latents are drawn from; their means are taken without one.
+            generator: Draws a VAE's latents; the posterior means are taken without one.
         """
         mean, log_variance = self.posterior(images)
-        return self.decoder(draw_latents(mean, log_variance, generator))
+        return self.decoder(reparameterise(mean, log_variance, generator))
 
 
-def draw_latents(
+def reparameterise(
     mean: Float[Tensor, "*b"],
     log_variance: Float[Tensor, "*b"],
     generator: torch.Generator | None,
 ) -> Float[Tensor, "*b"]:
-    """Draw latents as mean + std * noise, so that gradients reach both; the mean without noise.
+    """Sample a diagonal Gaussian by the reparameterisation trick, so that gradients reach both.
 
-    Source: the reparameterisation trick, Kingma & Welling 2013, section 2.4, arXiv:1312.6114.
+    z = mean + std eps, eps ~ N(0, I), std = exp(log_variance / 2)
+
+    Args:
+        mean: Mean of each number.
+        log_variance: Logarithm of its variance; minus infinity where there is none.
+        generator: Where eps comes from, drawn on its device; without one the mean is returned.
+
+    Source: Kingma & Welling 2013, section 2.4, arXiv:1312.6114.
     """
     if generator is None:
         return mean

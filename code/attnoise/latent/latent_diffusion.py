@@ -1,4 +1,4 @@
-"""Latent diffusion: any denoiser, in any autoencoder's latents."""
+"""Latent diffusion: flow matching in the latents of an autoencoder, with any network."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from ..checks import check_sizes
 from ..diffusion import (
     Denoiser,
     GuidedDenoiser,
@@ -26,11 +27,11 @@ EULER = partial(euler_sample, parametrisation="flow")  # along the velocity, as 
 
 
 class LatentDiffusion(nn.Module):
-    """Flow matching between noise and the latents of pictures; a decoder paints the result.
+    """Flow matching between noise and the latents of images; the decoder makes images of samples.
 
     Args:
-        network: Predicts the velocity of latents: a `UNet`, a `DiT`, or
-            anything with their config. It is what is trained.
+        network: Predicts the velocity of latents: a `UNet`, a `DiT`, or anything
+            with their config. It is what is trained.
         autoencoder: Trained and measured before; it is frozen.
 
     Raises:
@@ -53,10 +54,10 @@ class LatentDiffusion(nn.Module):
                 f"latents have {latent.latent_channels} of side {latent.latent_size}; build the "
                 "network with channels and image_size of the latents."
             )
-        if not autoencoder.measured:
+        if not autoencoder.has_latent_scale:
             raise ConfigError(
                 "autoencoder must have latents of mean 0 and standard deviation 1, but they were "
-                "never measured; call measure_latents(autoencoder, images) once it is trained."
+                "never measured; call fit_latent_scale(autoencoder, images) once it is trained."
             )
         self.network, self.config = network, config
         self.autoencoder = autoencoder.requires_grad_(False).eval()
@@ -73,14 +74,27 @@ class LatentDiffusion(nn.Module):
         generator: torch.Generator,
         *,
         label: Int[Tensor, " b"] | None = None,
-        times: str = "logit_normal",
+        time_sampling: str = "logit_normal",
         shift: float = 1.0,
     ) -> Float[Tensor, ""]:
-        """Return the flow-matching loss of pictures, in the latent; see `flow_loss`."""
+        """Return the flow-matching loss of the images' latents; options as in `flow_loss`.
+
+        Args:
+            images: Pixels in [-1, 1]; encoded without gradients.
+            generator: Where times and noise come from.
+            label: One class per image, exactly if the network has classes.
+            time_sampling: "logit_normal" or "uniform".
+            shift: Moves the times; see `shift_times`.
+        """
         with torch.no_grad():
             latents = self.autoencoder.encode(images)
         return flow_loss(
-            self.network, latents, generator, label=label, time_sampling=times, shift=shift
+            self.network,
+            latents,
+            generator,
+            label=label,
+            time_sampling=time_sampling,
+            shift=shift,
         )
 
     @torch.no_grad()
@@ -92,36 +106,39 @@ class LatentDiffusion(nn.Module):
         steps: int = 20,
         timesteps: Sequence[float] | None = None,
         label: Int[Tensor, " b"] | None = None,
-        scale: float = 1.0,
+        guidance_scale: float = 1.0,
         sampler: Callable = EULER,
     ) -> Float[Tensor, "b c height width"]:
-        """Draw pictures: noise, a sampler in the latent, the decoder.
+        """Sample images: a sampler of Part III from noise to latents, then the decoder.
 
         Args:
             n: How many.
-            generator: Where noise comes from.
-            steps: Of the sampler, even in time.
+            generator: Where noise comes from, drawn on its device and moved to the model's.
+            steps: Sampling steps, even in time.
             timesteps: Other times instead, falling from 1 to 0.
-            label: One class per picture, exactly if the network has classes.
-            scale: Of guidance, which needs a network with a null class; 1 is off.
+            label: One class per image, exactly if the network has classes.
+            guidance_scale: Of classifier-free guidance, for a network with a null class; 1 is off.
             sampler: One of Part III. Those with a parametrisation need "flow" or "trig": the
                 straight path ends in noise alone, where the time of "ve" is infinite.
 
         Raises:
-            ShapeError: There is not one label per picture.
-            ConfigError: There is guidance without a null class or a label.
+            ShapeError: There is not one label per image.
+            ConfigError: n is below 1, or there is guidance without a null class or a label.
         """
-        config, like = self.config, self.autoencoder.latent_mean
+        check_sizes(n=n)
+        config, scale = self.config, self.autoencoder.latent_std
+        at = next(self.network.parameters(), scale)  # its device and dtype
         if label is not None and label.shape != (n,):
             raise ShapeError(
-                f"label must have shape ({n},), one class per picture, but its shape is "
+                f"label must have shape ({n},), one class per image, but its shape is "
                 f"{tuple(label.shape)}."
             )
         denoiser: Denoiser = NetworkDenoiser(self.network, self.path, "u")
-        if scale != 1:
-            denoiser = GuidedDenoiser(denoiser, scale, null_label=config.classes)
+        if guidance_scale != 1:
+            denoiser = GuidedDenoiser(denoiser, guidance_scale, null_label=config.classes)
         shape = (n, config.channels, config.image_size, config.image_size)
-        noise = torch.randn(shape, generator=generator, device=generator.device).to(like)
+        noise = torch.randn(shape, generator=generator, device=generator.device).to(at)
         times = make_timesteps(self.path, steps) if timesteps is None else timesteps
-        walk = sampler(denoiser, noise, self.path, generator, timesteps=times, label=label)
-        return self.autoencoder.decode(last(walk))
+        label = None if label is None else label.to(at.device)
+        steps_of = sampler(denoiser, noise, self.path, generator, timesteps=times, label=label)
+        return self.autoencoder.decode(last(steps_of).to(scale))

@@ -1,4 +1,4 @@
-"""What autoencoders are trained for, and the scale of what they produce."""
+"""Losses of autoencoders: evidence lower bound, beta-VAE loss; and the scale of their latents."""
 
 import math
 from typing import NamedTuple
@@ -7,19 +7,23 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..checks import check_positive, check_sizes
 from ..errors import ConfigError, DataError
-from .autoencoder import Autoencoder, draw_latents
+from .autoencoder import Autoencoder, reparameterise
 
 
 def kl_to_standard_normal(
     mean: Float[Tensor, "b *axes"], log_variance: Float[Tensor, "b *axes"]
 ) -> Float[Tensor, " b"]:
-    """Return the divergence of independent Gaussians from standard ones, in nats per sample.
+    """Return the KL divergence of a diagonal Gaussian from the standard normal, in nats per sample.
 
     KL = 1/2 sum(mean^2 + std^2 - 1 - log std^2)
 
+    Computed in float32 or better: in float16 a variance of e^12 is infinite.
+
     Source: Kingma & Welling 2013, appendix B, arXiv:1312.6114.
     """
+    mean, log_variance = _upcast(mean), _upcast(log_variance)
     each = mean.square() + log_variance.exp() - 1 - log_variance
     return each.flatten(1).sum(dim=1) / 2
 
@@ -29,7 +33,7 @@ class Elbo(NamedTuple):
 
     Args:
         reconstruction: log p(x | z), averaged over one draw of z.
-        kl: How far the latents' posterior lies from standard noise: the rate.
+        kl: Divergence of the posterior of the latents from standard noise: the rate.
     """
 
     reconstruction: Float[Tensor, " b"]
@@ -41,10 +45,17 @@ class Elbo(NamedTuple):
         return self.reconstruction - self.kl
 
     def bits_per_dimension(self, dimensions: int) -> Float[Tensor, " b"]:
-        """Return the bound as the bits that each of a sample's numbers costs at most.
+        """Return the negative bound in bits per dimension.
 
         -total / (dimensions ln 2); a density's bits may be negative
+
+        Args:
+            dimensions: Numbers per sample, at least 1.
+
+        Raises:
+            ConfigError: dimensions is below 1.
         """
+        check_sizes(dimensions=dimensions)
         return -self.total / (dimensions * math.log(2))
 
 
@@ -55,7 +66,7 @@ def elbo(
     *,
     std: float = 0.1,
 ) -> Elbo:
-    """Return the evidence lower bound of a VAE, with a Gaussian around each painted pixel.
+    """Return the evidence lower bound of a VAE, with a Gaussian around each pixel.
 
     log p(x) >= E log N(x; decode(z), std^2 I) - KL(q(z | x) || N(0, I)), z ~ q(z | x)
 
@@ -63,10 +74,11 @@ def elbo(
         model: A variational autoencoder.
         images: Pixels in [-1, 1].
         generator: Where latents are drawn from.
-        std: Standard deviation of a pixel around what was painted, above 0.
+        std: Standard deviation of a pixel around its reconstruction, above 0.
 
     Raises:
         ConfigError: The model is not variational, or std is not above 0.
+        ShapeError, DataError: As in `Autoencoder.posterior`.
 
     Source: Kingma & Welling 2013, equation 10, arXiv:1312.6114.
     """
@@ -75,11 +87,10 @@ def elbo(
             f"model must have bottleneck 'vae', but it is {model.config.bottleneck!r}: without a "
             "variance there is no bound."
         )
-    if not std > 0:
-        raise ConfigError(f"std must be above 0, but it is {std}; 0.1 is a start.")
+    check_positive(std=std)
     mean, log_variance = model.posterior(images)
-    painted = model.decoder(draw_latents(mean, log_variance, generator))
-    error = (images - painted).square() / std**2 + math.log(2 * math.pi * std**2)
+    reconstruction = model.decoder(reparameterise(mean, log_variance, generator))
+    error = _upcast(images - reconstruction).square() / std**2 + math.log(2 * math.pi * std**2)
     return Elbo(-error.flatten(1).sum(dim=1) / 2, kl_to_standard_normal(mean, log_variance))
 
 
@@ -90,7 +101,7 @@ def autoencoder_loss(
     *,
     kl_weight: float = 0.0,
 ) -> Float[Tensor, ""]:
-    """Return the mean squared error per pixel, and for a VAE a weighted rate per pixel.
+    """Return the mean squared error per pixel, and for a VAE the weighted KL per pixel (beta-VAE).
 
     loss = mean (x - decode(z))^2 + kl_weight KL / numbers in x
 
@@ -98,34 +109,38 @@ def autoencoder_loss(
     Latent diffusion takes a weight so small, 1e-6, that its VAE is nearly a plain autoencoder.
 
     Raises:
-        ConfigError: kl_weight is negative, or not 0 for a model that is not variational.
-        DataError: images hold NaN or infinity.
+        ConfigError: kl_weight is negative or NaN, or not 0 for a model that is not variational.
+        ShapeError, DataError: As in `Autoencoder.posterior`.
 
     Source: Higgins et al. 2017 (beta-VAE); Rombach et al. 2021, appendix G, arXiv:2112.10752.
     """
-    if not bool(torch.isfinite(images).all()):
-        raise DataError("images must be finite, but they hold NaN or infinity; clean them first.")
     variational = model.config.bottleneck == "vae"
-    if not kl_weight >= 0 or (kl_weight and not variational):
+    if not 0 <= kl_weight < math.inf or (kl_weight and not variational):
         raise ConfigError(
             f"kl_weight must be at least 0, and 0 for bottleneck {model.config.bottleneck!r}, but "
             f"it is {kl_weight}."
         )
     mean, log_variance = model.posterior(images)
-    z = draw_latents(mean, log_variance, generator) if variational else mean
-    error = (images - model.decoder(z)).square().mean()
+    z = reparameterise(mean, log_variance, generator) if variational else mean
+    error = _upcast(images - model.decoder(z)).square().mean()
     if not variational:
         return error
     rate = kl_to_standard_normal(mean, log_variance).mean() / images[0].numel()
     return error + kl_weight * rate
 
 
-@torch.no_grad()
-def measure_latents(model: Autoencoder, images: Float[Tensor, "b c height width"]) -> None:
-    """Set the model's latent scale from data: from then on latents have mean 0 and std 1.
+def _upcast(x: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes"]:
+    """Return half precision as float32, in which sums over pixels neither overflow nor stall."""
+    return x.float() if x.element_size() < 4 else x
 
-    Stable Diffusion multiplies its latents by 0.18215 for the same reason: one over their standard
-    deviation, as it was measured for that autoencoder. Another one needs another number.
+
+@torch.no_grad()
+def fit_latent_scale(model: Autoencoder, images: Float[Tensor, "b c height width"]) -> None:
+    """Standardise the latents: set their mean and deviation per channel from training images.
+
+    From then on `encode` returns mean 0 and standard deviation 1. Stable Diffusion multiplies its
+    latents by 0.18215 for the same reason: one over their standard deviation, as it was measured
+    for that autoencoder.
 
     Args:
         model: Its `latent_mean` and `latent_std` are set, per channel.
@@ -135,12 +150,12 @@ def measure_latents(model: Autoencoder, images: Float[Tensor, "b c height width"
         DataError: images hold NaN or infinity or are too few, or a channel of the latents is
             constant. The model's scale stays as it was.
     """
-    if not len(images) or not bool(torch.isfinite(images).all()):
+    if not len(images) or not bool(torch.isfinite(images).all()):  # once, whatever the device
         raise DataError(
             f"images must be finite, and some hundreds, but there are {len(images)}, or they hold "
             "NaN or infinity; clean them, or take more."
         )
-    latents = torch.cat([model.posterior(chunk)[0] for chunk in images.split(256)])
+    latents = torch.cat([model.posterior(chunk)[0].float() for chunk in images.split(256)])
     std, mean = torch.std_mean(latents, dim=(0, 2, 3))
     dead = (~(std > 1e-6)).nonzero().flatten().tolist()
     if dead:

@@ -1,4 +1,4 @@
-"""A text encoder taught by comparison: which caption belongs to which picture."""
+"""Contrastive language-image pre-training (CLIP): captions and images in one embedding space."""
 
 import math
 
@@ -7,64 +7,78 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..checks import check_sizes
 from ..errors import ShapeError
 from .text_encoder import PADDING, TextEncoder
 
-LARGEST = math.log(100)  # of the logits' factor, as published
+LARGEST = math.log(100)  # of the logits' scale, as published
 
 
 class ContrastivePair(nn.Module):
-    """Send captions and pictures into one space, where those that belong together lie close.
+    """Embed captions and images in one space, so that matching pairs have a high cosine similarity.
 
-    similarity_ij = e^s <picture_i, caption_j>, both of length 1
+    logits_ij = e^s <image_i, caption_j>, both of length 1; s is learned, 1 / e^s the temperature
 
     Args:
-        text: Reads captions; a caption is the mean of its words.
-        pictures: Reads pictures or latents, one vector of width d each: a `ViT` whose classes
-            are d.
-        d: Width of the common space.
+        text: Encodes captions; a caption's embedding is the mean over its words.
+        images: Encodes images or latents, one vector of width d each: a `ViT` whose classes are d.
+        d: Width of the shared space.
+
+    Raises:
+        ConfigError: d is below 1.
 
     Source: Radford et al. 2021, figure 3, arXiv:2103.00020.
-    Differs: the mean of the words in place of the last one; pictures may be latents.
+    Differs: the mean over the words in place of the last one; images may be latents.
     """
 
-    def __init__(self, text: TextEncoder, pictures: nn.Module, d: int) -> None:
+    def __init__(self, text: TextEncoder, images: nn.Module, d: int) -> None:
         super().__init__()
-        self.text, self.pictures = text, pictures
+        check_sizes(d=d)
+        self.text, self.images = text, images
         self.project = nn.Linear(text.words.embedding_dim, d, bias=False)
-        self.log_factor = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
     def embed_captions(self, tokens: Int[Tensor, "b m"]) -> Float[Tensor, "b d"]:
-        """Return a vector of length 1 per caption."""
+        """Return the unit-length embedding of each caption."""
         words, _ = self.text(tokens)
-        known = (tokens != PADDING)[..., None]
-        mean = (words * known).sum(dim=1) / known.sum(dim=1).clamp(min=1)
+        real = (tokens != PADDING)[..., None]
+        mean = (words * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)
         return F.normalize(self.project(mean), dim=-1)
 
-    def embed_pictures(self, pictures: Float[Tensor, "b c i j"]) -> Float[Tensor, "b d"]:
-        """Return a vector of length 1 per picture."""
-        return F.normalize(self.pictures(pictures), dim=-1)
+    def embed_images(self, images: Float[Tensor, "b c i j"]) -> Float[Tensor, "b d"]:
+        """Return the unit-length embedding of each image."""
+        return F.normalize(self.images(images), dim=-1)
 
     def forward(
-        self, pictures: Float[Tensor, "b c i j"], tokens: Int[Tensor, "k m"]
+        self, images: Float[Tensor, "b c i j"], tokens: Int[Tensor, "k m"]
     ) -> Float[Tensor, "b k"]:
-        """Return the logits of each caption for each picture."""
-        factor = self.log_factor.clamp(max=LARGEST).exp()
-        return factor * self.embed_pictures(pictures) @ self.embed_captions(tokens).T
+        """Return the scaled cosine similarities of all images with all captions, as logits."""
+        scale = self.logit_scale.clamp(max=LARGEST).exp()
+        return scale * self.embed_images(images) @ self.embed_captions(tokens).T
 
     def loss(
-        self, pictures: Float[Tensor, "b c i j"], tokens: Int[Tensor, "b m"]
+        self, images: Float[Tensor, "b c i j"], tokens: Int[Tensor, "b m"]
     ) -> Float[Tensor, ""]:
-        """Return how surprising each picture's caption is among the batch's, and each caption's
-        picture: the mean of both cross-entropies, in nats.
+        """Return the symmetric InfoNCE loss of a batch of pairs, in nats.
+
+        -1/2b sum_i log softmax_j(logits_ij)_i - 1/2b sum_j log softmax_i(logits_ij)_j
+
+        Each image is classified among the batch's captions, and each caption among its images.
+
+        Args:
+            images: Image i belongs to caption i.
+            tokens: The captions.
 
         Raises:
-            ShapeError: There are not as many captions as pictures.
+            ShapeError: There are not as many captions as images, or none.
+
+        Source: van den Oord et al. 2018, equation 4, arXiv:1807.03748; symmetric: Radford et al.
+            2021, figure 3, arXiv:2103.00020.
         """
-        if len(pictures) != len(tokens):
+        if len(images) != len(tokens) or not len(tokens):
             raise ShapeError(
-                f"pictures and tokens must be pairs, but there are {len(pictures)} pictures and "
-                f"{len(tokens)} captions."
+                f"images and tokens must be pairs, at least one, but there are {len(images)} "
+                f"images and {len(tokens)} captions."
             )
-        logits, own = self(pictures, tokens), torch.arange(len(tokens), device=tokens.device)
+        logits, own = self(images, tokens), torch.arange(len(tokens), device=tokens.device)
         return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2

@@ -223,7 +223,8 @@ class DiT(nn.Module):
         self, time: Float[Tensor, " b"], label: Int[Tensor, " b"] | None
     ) -> Float[Tensor, "b n d"]:
         """Embed the time and, if there is one, the label: one vector each."""
-        features = time_features(time, self.config.time_width).to(self.read.weight.dtype)
+        dtype = next(self.time.parameters()).dtype
+        features = time_features(time, self.config.time_width).to(dtype)
         named = [] if self.labels is None else [self.labels(label)]
         return torch.stack([self.time(features), *named], dim=1)
 

@@ -1,38 +1,22 @@
-"""From a caption to a picture: a text encoder, a diffusion transformer, a decoder of latents."""
+"""Text to image: a text encoder and a diffusion transformer that predicts velocities of latents.
 
-from collections.abc import Callable
+Images are sampled in `text_sampling`.
+"""
+
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ..attention import record_weights
+from ..checks import check_sizes
 from ..diffusion import (
-    Denoiser,
-    GuidedDenoiser,
     LinearPath,
-    NetworkDenoiser,
-    dpm_solver_sample,
-    euler_sample,
     flow_loss,
-    heun_sample,
-    last,
-    make_timesteps,
-    shift_times,
 )
-from ..errors import ConfigError, choose
-from ..latent import Autoencoder
+from ..errors import ConfigError, ShapeError
 from .dit import DiT, DiTConfig
 from .text_encoder import PADDING, TextEncoder
-
-PATH = LinearPath()
-SAMPLERS: dict[str, Callable] = {
-    "euler": partial(euler_sample, parametrisation="flow"),
-    "heun": partial(heun_sample, parametrisation="flow"),
-    "dpm_solver": dpm_solver_sample,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +24,8 @@ class TextToImageConfig:
     """Shape of a `TextToImage`.
 
     Args:
-        vocabulary: Number of tokens, padding included.
-        length: Tokens of the longest caption.
+        vocab: Number of tokens, padding included.
+        max_length: Tokens of the longest caption.
         latent_size: Side of a latent.
         latent_channels: Its channels.
         patch: Side of the square of latents that is one token.
@@ -53,11 +37,11 @@ class TextToImageConfig:
         text_heads: Its heads.
 
     Raises:
-        ConfigError: Sizes do not divide.
+        ConfigError: A size is below 1 or no whole number, or sizes do not divide.
     """
 
-    vocabulary: int = 20
-    length: int = 10
+    vocab: int = 20
+    max_length: int = 10
     latent_size: int = 8
     latent_channels: int = 4
     patch: int = 2
@@ -67,6 +51,17 @@ class TextToImageConfig:
     text_width: int = 96
     text_depth: int = 2
     text_heads: int = 4
+
+    def __post_init__(self) -> None:
+        names = ("vocab", "max_length", "text_width", "text_depth", "text_heads")
+        check_sizes(latent_size=self.latent_size, latent_channels=self.latent_channels)
+        check_sizes(**{name: getattr(self, name) for name in names})
+        self.dit()  # knows what its sizes must be
+        if self.text_width % self.text_heads:
+            raise ConfigError(
+                f"text_width must be a multiple of text_heads, but they are {self.text_width} and "
+                f"{self.text_heads}."
+            )
 
     def dit(self) -> DiTConfig:
         """Return the shape of the diffusion transformer."""
@@ -82,9 +77,10 @@ class TextToImageConfig:
 
 
 class TextToImage(nn.Module):
-    """Predict the velocity of a latent on its way from noise, told by a caption where to go.
+    """Text-conditional flow matching: predict the velocity of noisy latents, given a caption.
 
-    The words reach the latents by cross-attention in every block; the time comes in by adaLN-Zero.
+    The latents attend to the words by cross-attention in every block; the time enters by
+    adaLN-Zero.
 
     Args:
         config: Its shape.
@@ -94,24 +90,35 @@ class TextToImage(nn.Module):
     Differs: the text encoder is small and trained jointly, not taken from a language model.
     """
 
+    path = LinearPath()
+
     def __init__(self, config: TextToImageConfig) -> None:
         super().__init__()
         self.config = config
         c = config
         self.text = TextEncoder(
-            c.vocabulary, c.length, c.text_width, depth=c.text_depth, heads=c.text_heads
+            c.vocab, c.max_length, c.text_width, depth=c.text_depth, heads=c.text_heads
         )
         self.dit = DiT(config.dit())
 
     def forward(
         self,
         x_t: Float[Tensor, "b c i j"],
-        t: Float[Tensor, " b"],
+        time: Float[Tensor, " b"],
         tokens: Int[Tensor, "b m"],
     ) -> Float[Tensor, "b c i j"]:
-        """Return the velocity of noisy latents at times in [0, 1], 1 being noise."""
-        words, known = self.text(tokens)
-        return self.dit(x_t, t, context=words, context_mask=known[:, None, None])
+        """Return the predicted velocity, noise minus data.
+
+        Args:
+            x_t: Noisy latents.
+            time: t / T, in [0, 1]; 1 is noise.
+            tokens: Their captions; all padding for an unconditional prediction.
+
+        Raises:
+            ShapeError, ConfigError, DataError: As in `DiT` and `TextEncoder`.
+        """
+        words, attended = self.text(tokens)
+        return self.dit(x_t, time, context=words, context_mask=attended[:, None, None])
 
     def loss(
         self,
@@ -119,98 +126,33 @@ class TextToImage(nn.Module):
         tokens: Int[Tensor, "b m"],
         generator: torch.Generator,
         *,
-        dropped: float = 0.1,
+        cond_drop_prob: float = 0.1,
     ) -> Float[Tensor, ""]:
-        """Return the flow-matching loss; a share of the captions is dropped, for guidance."""
+        """Return the flow-matching loss with condition dropout, for classifier-free guidance.
+
+        Args:
+            latents: Standardised latents of images.
+            tokens: Their captions.
+            generator: Draws which captions are dropped, times and noise.
+            cond_drop_prob: Probability that a caption is replaced by the empty one, in [0, 1].
+
+        Raises:
+            ConfigError: cond_drop_prob lies outside [0, 1].
+            ShapeError: There is not one caption per latent.
+
+        Source: dropout of the condition: Ho & Salimans 2022, algorithm 1, arXiv:2207.12598.
+        """
+        if not 0 <= cond_drop_prob <= 1:
+            raise ConfigError(
+                f"cond_drop_prob must lie between 0 and 1, but it is {cond_drop_prob}; 0.1 is "
+                "usual."
+            )
+        if len(tokens) != len(latents):
+            raise ShapeError(
+                f"tokens must hold one caption per latent, but there are {len(tokens)} captions "
+                f"and {len(latents)} latents."
+            )
         drawn = torch.rand(len(tokens), generator=generator, device=generator.device)
-        silent = (drawn < dropped).to(tokens.device)
-        tokens = tokens.masked_fill(silent[:, None], PADDING)
-        return flow_loss(lambda x_t, t: self(x_t, t, tokens), latents, generator)
-
-
-def captioned(
-    model: TextToImage, tokens: Int[Tensor, "b m"], scale: float | int
-) -> tuple[Denoiser, Int[Tensor, " b"]]:
-    """Return a denoiser that hears one caption per sample, and the labels to call it with.
-
-    A label is the number of a caption; the number after the last is the caption without words,
-    which guidance compares with. So every sampler of Part III draws from text, unchanged.
-    """
-    silence = torch.full_like(tokens[:1], PADDING)
-    with torch.no_grad():
-        words, known = model.text(torch.cat([tokens, silence]))
-
-    def network(x_t: Tensor, t: Tensor, label: Tensor) -> Tensor:
-        mask = known[label][:, None, None]
-        return model.dit(x_t, t, context=words[label], context_mask=mask)
-
-    denoiser = NetworkDenoiser(network, PATH, "u")
-    return GuidedDenoiser(denoiser, scale, null_label=len(tokens)), torch.arange(len(tokens))
-
-
-def sample(
-    model: TextToImage,
-    autoencoder: Autoencoder,
-    tokens: Int[Tensor, "b m"],
-    generator: torch.Generator,
-    *,
-    steps: int = 8,
-    scale: float | int = 2.0,
-    sampler: str = "euler",
-    shift: float | int = 1.0,
-) -> Float[Tensor, "b c height width"]:
-    """Draw one picture per caption.
-
-    Args:
-        model: Predicts velocities of the autoencoder's latents.
-        autoencoder: Decodes them.
-        tokens: What to draw: `encode_captions(["a large red circle"])`.
-        generator: Where the noise comes from.
-        steps: Of the sampler; each asks the network with the caption and without.
-        scale: Of guidance; 1 is off.
-        sampler: "euler", "heun" or "dpm_solver".
-        shift: Of the times at which it stops; above 1 takes smaller steps in noise.
-
-    Returns:
-        Pictures, pixels near [-1, 1].
-
-    Raises:
-        ConfigError: There are no captions, the sampler is unknown, steps are too few for it, or
-            shift is not above 0.
-        ShapeError: The latents of model and autoencoder differ in size.
-    """
-    if not len(tokens):
-        raise ConfigError("tokens must hold one caption or more, but there are none.")
-    draw = choose("sampler", sampler, SAMPLERS)
-    denoiser, label = captioned(model, tokens, scale)
-    side, channels = model.config.latent_size, model.config.latent_channels
-    noise = torch.randn(len(tokens), channels, side, side, generator=generator)
-    times = shift_times(
-        torch.tensor(make_timesteps(PATH, steps), dtype=torch.float64), shift
-    ).tolist()
-    latents = last(draw(denoiser, noise, PATH, timesteps=times, label=label))
-    with torch.no_grad():
-        return autoencoder.decode(latents)
-
-
-def word_maps(
-    model: TextToImage,
-    latents: Float[Tensor, "b c i j"],
-    t: Float[Tensor, " b"],
-    tokens: Int[Tensor, "b m"],
-) -> Float[Tensor, "b layers h m rows columns"]:
-    """Return how much each place of the picture looks at each word, in every block and head.
-
-    Args:
-        latents: Noisy latents.
-        t: Their times in [0, 1].
-        tokens: The captions that they become.
-
-    Source: Hertz et al. 2022, section 3, arXiv:2208.01626.
-    """
-    with torch.no_grad(), record_weights(model.dit) as recorded:
-        model(latents, t, tokens)
-    maps = [w for name, w in recorded.items() if name.endswith("cross_attention")]  # b h n m
-    side = model.config.latent_size // model.config.patch
-    stacked = torch.stack(maps, dim=1).transpose(-1, -2)  # b layers h m n
-    return stacked.unflatten(-1, (side, side))
+        unconditional = (drawn < cond_drop_prob).to(tokens.device)
+        tokens = tokens.masked_fill(unconditional[:, None], PADDING)
+        return flow_loss(lambda x_t, time: self(x_t, time, tokens), latents, generator)

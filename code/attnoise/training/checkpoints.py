@@ -5,7 +5,7 @@ import hashlib
 import importlib
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_type_hints
 
 import torch
 from safetensors import SafetensorError
@@ -108,15 +108,24 @@ def load_checkpoint(name: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     return model.eval(), card
 
 
+def build_config(kind: type, settings: dict[str, Any]) -> Any:
+    """Make a config from a card's settings; a field that is a config itself is made likewise."""
+    kinds = get_type_hints(kind)
+    made = {
+        name: build_config(kinds[name], value)
+        if isinstance(value, dict) and dataclasses.is_dataclass(kinds.get(name))
+        else value
+        for name, value in settings.items()
+    }
+    return kind(**made)
+
+
 def rebuild(path: Path, card: dict[str, Any]) -> nn.Module:
     """Make the model that a card describes, with fresh weights."""
     try:
         module, model_class, config_class = choose("model", card.get("model", ""), MODELS)
         home = importlib.import_module(module)
-        settings = dict(card["config"])
-        if "block" in settings:
-            settings["block"] = home.BlockConfig(**settings["block"])
-        config = getattr(home, config_class)(**settings)
+        config = build_config(getattr(home, config_class), card["config"])
     except (ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f"{path}.json describes no model of ours: {error}") from error
     return getattr(home, model_class)(config)

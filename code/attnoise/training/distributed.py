@@ -94,18 +94,22 @@ class Step:
             2**62, (self.accumulate,), generator=generator, device=generator.device
         )
         mine = seeds[self.rank :: self.world].tolist()
-        return [torch.Generator(generator.device).manual_seed(seed) for seed in mine]
+        return [
+            torch.Generator(generator.device).manual_seed(seed)  # a generator for each batch
+            for seed in mine
+        ]
 
     def backward(self, generator: torch.Generator) -> Float[Tensor, ""]:
-        """Compute the gradient of the mean loss, and return that loss, the same in all processes."""
+        """Compute the gradient of the mean loss; return that loss, the same in all processes."""
         generators = self.generators(generator)
-        total = 0.0
+        parts: list[Tensor] = []
         for i, own in enumerate(generators):
             final = i == len(generators) - 1
             with self._exchange(final), seeded_dropout(own) if self.drops else nullcontext():
                 value = self._loss(own) / len(generators)
                 value.backward()
-            total = total + value.detach()
+            parts.append(value.detach())
+        total = torch.stack(parts).sum()
         if self.world > 1:
             dist.all_reduce(total)
             total /= self.world
@@ -129,8 +133,8 @@ class Step:
             with self.module.no_sync():
                 yield
             return
-        if hasattr(self.module, "set_requires_gradient_sync"):
-            self.module.set_requires_gradient_sync(final)
+        if (sync := getattr(self.module, "set_requires_gradient_sync", None)) is not None:
+            sync(final)  # of a sharded module
         yield
 
 
@@ -197,5 +201,5 @@ def seeded_dropout(generator: torch.Generator) -> Iterator[None]:
     """
     seed = torch.randint(2**62, (), generator=generator, device=generator.device)
     with torch.random.fork_rng():
-        torch.manual_seed(int(seed))
+        torch.manual_seed(int(seed))  # drawn from the generator
         yield

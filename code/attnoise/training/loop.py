@@ -188,7 +188,7 @@ def _steps(
             optimizer.step()
         if state["ema"] is not None:
             state["ema"].update(model)
-        if saves:
+        if saves and save_to is not None:
             save_state(save_to, number, state)
         yield Record(number, rate, value, norm)
 

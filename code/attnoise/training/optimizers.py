@@ -46,7 +46,8 @@ def orthogonalise_stack(
     X_k = Q_k X_0, Q <- P Q, A <- P A P, P = a + b A + c A A
 
     The polynomials of one small matrix, A = X_0 X_0^T, all commute, so the iteration runs on it
-    alone, and the wide matrix is multiplied once, at the end.
+    alone, and a wide matrix is multiplied once, at the end. A square one gains nothing by that, so
+    it takes the place of Q itself.
 
     Args:
         matrices: A stack; each is treated by itself.
@@ -55,18 +56,19 @@ def orthogonalise_stack(
     Source: the same polynomials as `orthogonalise`, multiplied out.
     """
     a, b, c = NEWTON_SCHULZ
-    x = matrices.mT if matrices.shape[1] > matrices.shape[2] else matrices
-    gram = x @ x.mT  # m r r
-    size = gram.diagonal(dim1=1, dim2=2).sum(dim=1).sqrt()[:, None, None] + 1e-7  # Frobenius
-    gram, product = gram / size**2, None
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = matrices.mT if tall else matrices
+    square = x.shape[1] == x.shape[2]
+    x = x / (torch.linalg.matrix_norm(x, keepdim=True) + 1e-7)
+    gram, product = x @ x.mT, x  # m r r
     for step in range(steps):
         factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
         factor.diagonal(dim1=1, dim2=2).add_(a)
-        product = factor if product is None else factor @ product
+        product = factor @ product if square or step else factor
         if step < steps - 1:
-            gram = factor @ gram @ factor
-    x = (product / size) @ x
-    return x.mT if matrices.shape[1] > matrices.shape[2] else x
+            gram = product @ product.mT if square else factor @ gram @ factor
+    x = product if square else product @ x
+    return x.mT if tall else x
 
 
 class Muon(torch.optim.Optimizer):
@@ -116,7 +118,7 @@ class Muon(torch.optim.Optimizer):
     def _step_together(
         self, weights: list[Tensor], lr: float, momentum: float, weight_decay: float, **_
     ) -> None:
-        gradients = [weight.grad for weight in weights]
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
         for weight in weights:
             if not self.state[weight]:
                 self.state[weight]["momentum"] = torch.zeros_like(weight)

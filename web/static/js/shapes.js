@@ -3,47 +3,47 @@
 
 export class CaptionError extends Error {}
 
-// Read a caption into {things: [{size, colour, shape}], relation}, or say what is wrong with it.
+// Read a caption into {objects: [{size, colour, shape}], relation}, or say what is wrong with it.
 export const parseCaption = (facts, text) => {
   const { sizes, colours, shapes, relations, vocab } = facts;
   const words = text.toLowerCase().replaceAll(".", " ").split(/\s+/).filter(Boolean);
-  if (!words.length) throw new CaptionError("caption must name a thing, but it is empty; try 'a large red circle'.");
+  if (!words.length) throw new CaptionError("caption must name an object, but it is empty; try 'a large red circle'.");
   const unknown = words.filter((word) => !vocab.includes(word));
   if (unknown.length) {
     const [named, verb] = [unknown.map((word) => `'${word}'`).join(", "), unknown.length === 1 ? "is" : "are"];
     throw new CaptionError(`caption must be made of known words, but ${named} ${verb} none; known are ${vocab.join(", ")}.`);
   }
-  const thing = ([article, ...parts]) => {
+  const object = ([article, ...parts]) => {
     const kinds = { size: sizes, colour: colours, shape: shapes };
     Object.entries(kinds).forEach(([kind, known], i) => {
       if (article === "a" && known.includes(parts[i])) return;
       const said = [article, ...parts].join(" ");
-      throw new CaptionError(`caption must say a thing as 'a', size, colour, shape, but it says '${said}'; as ${kind} it may have ${known.join(", ")}.`);
+      throw new CaptionError(`caption must describe an object as 'a', size, colour, shape, but it has '${said}'; as ${kind} it may have ${known.join(", ")}.`);
     });
     return { size: parts[0], colour: parts[1], shape: parts[2] };
   };
-  if (words.length === 4) return { things: [thing(words)], relation: null };
+  if (words.length === 4) return { objects: [object(words)], relation: null };
   const relation = words.slice(4, -4).join(" ");
   if (words.length < 9 || !relations.includes(relation)) {
     throw new CaptionError(
-      `caption must be one thing, or two with a relation between them, but it is '${text}'; ` +
-        "a thing is 'a', size, colour, shape; a relation is above, below, left of or right of.",
+      `caption must be one object, or two with a relation between them, but it is '${text}'; ` +
+        "an object is 'a', size, colour, shape; a relation is above, below, left of or right of.",
     );
   }
-  const [first, second] = [thing(words.slice(0, 4)), thing(words.slice(-4))];
+  const [first, second] = [object(words.slice(0, 4)), object(words.slice(-4))];
   if (first.colour === second.colour && first.shape === second.shape) {
-    throw new CaptionError(`caption must name two things that differ in colour or shape, but both are ${first.colour} ${first.shape}s; change one of them.`);
+    throw new CaptionError(`caption must name two objects that differ in colour or shape, but both are ${first.colour} ${first.shape}s; change one of them.`);
   }
-  return { things: [first, second], relation };
+  return { objects: [first, second], relation };
 };
 
-export const sayThing = ({ size, colour, shape }) => `a ${size} ${colour} ${shape}`;
-export const sayCaption = ({ things, relation }) => things.map(sayThing).join(` ${relation} `);
+export const objectText = ({ size, colour, shape }) => `a ${size} ${colour} ${shape}`;
+export const captionText = ({ objects, relation }) => objects.map(objectText).join(` ${relation} `);
 
 // Tokens of a caption; 0 is padding, null is the caption without words.
 export const encodeCaption = (facts, caption) => {
-  const words = caption ? sayCaption(caption).split(" ") : [];
-  return Array.from({ length: facts.length }, (_, i) => (i < words.length ? facts.vocab.indexOf(words[i]) + 1 : 0));
+  const words = caption ? captionText(caption).split(" ") : [];
+  return Array.from({ length: facts.max_length }, (_, i) => (i < words.length ? facts.vocab.indexOf(words[i]) + 1 : 0));
 };
 
 const square = (x) => x * x;
@@ -101,7 +101,7 @@ const connected = (mask, side) => {
   return { owner, count };
 };
 
-// A reader of pictures: channel by channel 3 x side x side numbers in [-1, 1] become the things
+// A reader of pictures: channel by channel 3 x side x side numbers in [-1, 1] become the objects
 // in them, from left to right, each with its middle; "?" is what is not clear.
 export const makeReader = (facts) => {
   const { side, half, background, limits } = facts;
@@ -157,19 +157,19 @@ export const makeReader = (facts) => {
   };
 };
 
-// The first thing that is wrong: "" if nothing is, or "count", "colour", "shape", "size",
+// The first error: "" if nothing is, or "count", "colour", "shape", "size",
 // "binding" or "relation".
-export const judge = (caption, found) => {
+export const scoreCaption = (caption, found) => {
   const same = (part) => {
-    const sorted = (things) => things.map(part).sort().join();
-    return sorted(caption.things) === sorted(found);
+    const sorted = (objects) => objects.map(part).sort().join();
+    return sorted(caption.objects) === sorted(found);
   };
-  if (caption.things.length !== found.length) return "count";
-  for (const kind of ["colour", "shape", "size"]) if (!same((thing) => thing[kind])) return kind;
-  if (!same(sayThing)) return "binding";
+  if (caption.objects.length !== found.length) return "count";
+  for (const kind of ["colour", "shape", "size"]) if (!same((object) => object[kind])) return kind;
+  if (!same(objectText)) return "binding";
   if (caption.relation === null) return "";
-  const first = found.find((thing) => sayThing(thing) === sayThing(caption.things[0]));
-  const second = found.find((thing) => thing !== first);
+  const first = found.find((object) => objectText(object) === objectText(caption.objects[0]));
+  const second = found.find((object) => object !== first);
   const [right, down] = [second.x - first.x, second.y - first.y];
   const [across, along] = [right > 0 ? "left of" : "right of", down > 0 ? "above" : "below"];
   return caption.relation === (Math.abs(down) > Math.abs(right) ? along : across) ? "" : "relation";

@@ -1,6 +1,6 @@
-// Samplers of one point. Twins: euler_sample, heun_sample, ddim_sample and dpm_solver_sample of
-// attnoise.diffusion. Each is called as sampler(denoiser, x_T, path, {timesteps, ...}) and returns
-// a list of steps {t, x, x0_hat}; the noise of ddimSample is handed in, a vector for each step.
+// Samplers of one point. Twins: euler_sample, heun_sample, ddpm_sample, ddim_sample and
+// dpm_solver_sample of attnoise.diffusion. Each is called as sampler(denoiser, x_T, path,
+// {timesteps, ...}) and returns a list of steps {t, x, x0_hat}; noise is handed in, a vector a step.
 
 // How the time is written: z = x / scale moves along a straight line where the velocity is constant.
 export const PARAMETRISATIONS = {
@@ -55,6 +55,15 @@ export const heunSample = (denoiser, x_T, path, { timesteps, parametrisation = "
     return follow(x, start.map((u, i) => (u + end[i]) / 2), now, then, form);
   });
 };
+
+export const ddpmSample = (denoiser, x_T, path, { timesteps, noise }) =>
+  sample(denoiser, x_T, path, timesteps, (x, x0_hat, { i, now: [alpha, sigma], then: [alpha_s, sigma_s] }) => {
+    const ratio = alpha / alpha_s;
+    const added = sigma ** 2 - (ratio * sigma_s) ** 2; // variance of the forward noise from s to t
+    const std = (Math.sqrt(added) * sigma_s) / sigma;
+    const mean = x.map((part, axis) => (alpha_s * added * x0_hat[axis] + ratio * sigma_s ** 2 * part) / sigma ** 2);
+    return mean.map((part, axis) => part + (std > 0 ? std * noise[i][axis] : 0));
+  });
 
 export const ddimSample = (denoiser, x_T, path, { timesteps, eta = 0, noise = [] }) =>
   sample(denoiser, x_T, path, timesteps, (x, x0_hat, { i, now, then }) => {

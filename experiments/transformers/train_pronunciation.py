@@ -1,24 +1,19 @@
-"""Train the shipped speller-to-speaker and write it with its card: `make checkpoints`.
+"""Train the shipped speller-to-speaker and write its card.
 
-What the chapter `transformers/encoder-decoder` trains for some seconds, this script trains to the
-end: letters to phones on the training words of CMUdict, on a CPU. It can be stopped and started
-again; it goes on from its last save. Words of one length make a batch, so that hardly any padding
-is computed.
+What the chapter `transformers/encoder-decoder` trains for some seconds, this experiment trains to
+the end: letters to phones on the training words of CMUdict, on a CPU. Words of one length make a
+batch, so that hardly any padding is computed.
 """
 
-import argparse
-import platform
-import sys
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from attnoise.data import LETTERS, PHONES, load_pronunciations
 from attnoise.data.pronunciation import SHA256
-from attnoise.evaluation.letter_rules import LetterRules
+from attnoise.evaluation.grapheme_to_phoneme import GraphemeToPhonemeRules
 from attnoise.evaluation.text_metrics import pronunciation_errors
-from attnoise.training.checkpoints import FOLDER, save_checkpoint
 from attnoise.training.ema import EMA
 from attnoise.transformers import (
     BlockConfig,
@@ -29,7 +24,8 @@ from attnoise.transformers import (
     greedy_decode,
     teacher_forcing_loss,
 )
-from training import run
+from experiments import core
+from experiments.core import command_line, make_card, rounded, seeded
 
 SPECIAL = ["<pad>", "<begin>", "<end>"]
 SPELLING = SymbolTokenizer(LETTERS, special=SPECIAL)
@@ -46,6 +42,21 @@ CONFIG = EncoderDecoderConfig(
     ),
 )  # fmt: skip
 BATCH, SMOOTHING, BEAMS = 256, 0.1, 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(core.Options):
+    """Options.
+
+    Args:
+        steps: Of training.
+        lr: Peak of the learning rate.
+        words: Most test words that are scored; all without it.
+    """
+
+    steps: int = 7000
+    lr: float = 6e-3
+    words: int | None = None
 
 
 class Words:
@@ -93,48 +104,40 @@ def score(model: EncoderDecoder, entries, beams: int = 1) -> dict:
     """Return phone and word error rates on some entries."""
     spoken = speak(model, [e.word for e in entries], beams)
     errors = pronunciation_errors(spoken, [e.pronunciations for e in entries])
+    return rates(errors)
+
+
+def rates(errors) -> dict:
+    """Return error rates as a card holds them."""
     return {
-        "phoneme_error_rate": round(errors.phones, 4),
-        "word_error_rate": [round(x, 4) for x in errors.words],
+        "phoneme_error_rate": round(errors.phone_error_rate, 4),
+        "word_error_rate": rounded(errors.word_error_rate),
     }
 
 
-def yardsticks(held_out) -> dict:
-    """Return the error rates of counted rules, and of the floor: each letter by itself."""
+def baselines(held_out) -> dict:
+    """Return the error rates of counted rules, and of each letter by itself."""
     known = load_pronunciations("train")
-    rules = LetterRules([e.word for e in known], [e.pronunciations[0] for e in known])
+    rules = GraphemeToPhonemeRules([e.word for e in known], [e.pronunciations[0] for e in known])
 
     def alone(word):
         return [phone for c in word for phone in rules.rules.get(((0, 0), "", c, ""), ())]
 
     found = {}
-    for name, say in (("baseline_counted_rules", rules.speak), ("floor_letter_by_letter", alone)):
+    for name, speller in (("counted_rules", rules.predict), ("letter_by_letter", alone)):
         errors = pronunciation_errors(
-            [say(e.word) for e in held_out], [e.pronunciations for e in held_out]
+            [speller(e.word) for e in held_out], [e.pronunciations for e in held_out]
         )
-        found[name] = {
-            "phoneme_error_rate": round(errors.phones, 4),
-            "word_error_rate": [round(x, 4) for x in errors.words],
-        }
+        found[name] = rates(errors)
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=7000)
-    parser.add_argument("--lr", type=float, default=6e-3)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=FOLDER / "pronunciation")
-    parser.add_argument("--save-to", type=Path, default=Path("_build/training/pronunciation.pt"))
-    options = parser.parse_args()
-
-    words, generator = Words(load_pronunciations("train")), torch.Generator()
-    generator.manual_seed(options.seed)
-    with torch.random.fork_rng():
-        torch.manual_seed(options.seed)
-        model = EncoderDecoder(CONFIG)
-    ema = EMA(model, decay=0.999)
-    checked = load_pronunciations("validation")
+def main(options: Options) -> None:
+    """Train, score the test words, and write weights and card."""
+    experiment = core.Experiment("pronunciation", options)
+    words = Words(load_pronunciations("train"))
+    model = seeded(lambda: EncoderDecoder(CONFIG), options.seed)
+    ema, checked = EMA(model, decay=0.999), load_pronunciations("validation")
 
     def loss(model, generator):
         source, target = words.draw(BATCH, generator)
@@ -143,35 +146,34 @@ def main() -> None:
     def watch(step):
         return score(ema.model, checked[:500]) if step % 1000 == 0 else ""
 
-    losses, seconds = run(
-        model, loss, options.steps, generator, lr=options.lr, warmup=100, ema=ema,
-        weight_decay=0.05, optimizer="muon", save_to=options.save_to, watch=watch,
+    trained = experiment.run(
+        model, loss, options.steps, experiment.generator(), lr=options.lr, warmup=100, ema=ema,
+        weight_decay=0.05, optimizer="muon", watch=watch,
     )  # fmt: skip
 
     model = ema.model.half().float()
-    held_out = load_pronunciations("test")
-    card = {
-        "task": "spelling to sound, English words",
-        "data": f"CMUdict, {len(words.source):,} pronunciations of the training words, no stress",
-        "data_sha256": SHA256,
-        "seed": options.seed,
-        "steps": options.steps,
-        "batch": BATCH,
-        "recipe": f"Muon and AdamW, peak rate {options.lr}, label smoothing {SMOOTHING}, "
-        f"moving average {ema.decay}",
-        "start_loss": round(sum(losses[:10]) / 10, 3),
-        "end_loss": round(sum(losses[-100:]) / 100, 4),
-        "cpu_seconds": round(seconds),
-        "device": f"CPU, {platform.machine()}, {torch.get_num_threads()} threads",
-        "torch": torch.__version__,
-        "test_words": len(held_out),
-        "result_greedy": score(model, held_out),
-        f"result_beam_{BEAMS}": score(model, held_out, BEAMS),
-        **yardsticks(held_out),
-    }
-    save_checkpoint(options.out, model, card, half=True)
-    print(f"wrote {options.out}.safetensors and its card", file=sys.stderr)
+    held_out = load_pronunciations("test")[: options.words]
+    card = make_card(
+        experiment,
+        task="spelling to sound, English words",
+        data=f"CMUdict, {len(words.source):,} pronunciations of the training words, no stress",
+        data_sha256=SHA256,
+        steps=options.steps,
+        batch=BATCH,
+        lr=options.lr,
+        ema=ema.decay,
+        trained=trained,
+        result={
+            "greedy": score(model, held_out),
+            f"beam_{BEAMS}": score(model, held_out, BEAMS),
+        },
+        baseline=baselines(held_out),
+        optimizer="muon",
+        label_smoothing=SMOOTHING,
+        test_words=len(held_out),
+    )
+    experiment.write(card, model)
 
 
 if __name__ == "__main__":
-    main()
+    main(command_line(Options, __doc__))

