@@ -102,10 +102,10 @@ class SmallDiffusion:
         with torch.random.fork_rng():
             torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
             sigmas = self.schedule.sample_sigmas(steps)
-            walk = self.library.samples(
+            drawn = self.library.samples(
                 model.eval(), sigmas, gam=1, mu=0.5, batchsize=len(labels), cond=labels
             )
-            return list(walk)[-1]
+            return list(drawn)[-1]
 
 
 class DenoisingDiffusionPytorch:

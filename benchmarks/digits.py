@@ -152,23 +152,23 @@ def train_for(one, seconds: float, seed: int) -> tuple[EMA, int]:
 
 
 def compare_distance(seconds: float, seeds: int) -> None:
-    judge, labels = digit_classifier(), torch.arange(SAMPLES) % 10
-    real, name = judge.features(UNSEEN.images), f"FD-{judge.feature_name}"
+    classifier, labels = digit_classifier(), torch.arange(SAMPLES) % 10
+    real, name = classifier.features(UNSEEN.images), f"FD-{classifier.feature_name}"
     print(
         f"{name} of {SAMPLES} samples to {len(real)} unseen digits after {seconds:g} CPU-seconds:"
     )
-    floor = frechet_floor(judge.features(DIGITS.images), real, SAMPLES)
+    floor = frechet_floor(classifier.features(DIGITS.images), real, SAMPLES)
     found: dict[str, list[float]] = {"per-class Gaussian": []}
     for seed in range(seeds):
         generator = torch.Generator().manual_seed(100 + seed)
         drawn = PerClassGaussian(*DIGITS).sample(labels, generator)
-        found["per-class Gaussian"].append(frechet_distance(judge.features(drawn), real))
+        found["per-class Gaussian"].append(frechet_distance(classifier.features(drawn), real))
         torch.manual_seed(seed)
         for one in contestants():
             ema, count = train_for(one, seconds, seed)
             samples = one.sample(ema.model, labels, generator).clamp(-1, 1)
-            distance = frechet_distance(judge.features(samples), real)
-            agreement = judge.agreement(samples, labels).value
+            distance = frechet_distance(classifier.features(samples), real)
+            agreement = classifier.agreement(samples, labels).value
             found.setdefault(one.name, []).append(distance)
             print(
                 f"  seed {seed} {one.name:20s} {count:5d} steps  {name} {distance:.2f}  "

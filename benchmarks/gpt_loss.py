@@ -15,7 +15,7 @@ x-transformers  its Decoder with rotary positions, fused attention and a head of
                 nanoGPT is, but at 3e-3, the best for it of 1e-3, 3e-3 and 6e-3
 
 Our recipe and that rate were chosen by runs of 60 CPU-seconds on all but the last 220,000
-characters of the training plays, judged on those: never on the plays that the table is about.
+characters of the training plays, scored on those: never on the plays that the table is about.
 """
 
 import math

@@ -122,13 +122,13 @@ def train_for(one, seconds: float, seed: int) -> tuple[EMA, int]:
 
 
 def compare_distance(seconds: float, seeds: int) -> None:
-    judge, labels = mnist_classifier(), torch.arange(SAMPLES) % 10
+    classifier, labels = mnist_classifier(), torch.arange(SAMPLES) % 10
     order = torch.randperm(len(TRAIN.images), generator=torch.Generator().manual_seed(7))
     checked, real = (
-        judge.features(images) for images in (TRAIN.images[order[:500]], UNSEEN.images)
+        classifier.features(images) for images in (TRAIN.images[order[:500]], UNSEEN.images)
     )
-    name = f"FD-{judge.feature_name}"
-    floor = frechet_floor(judge.features(TRAIN.images), real, SAMPLES)
+    name = f"FD-{classifier.feature_name}"
+    floor = frechet_floor(classifier.features(TRAIN.images), real, SAMPLES)
     print(
         f"{name} of {SAMPLES} samples to {len(real)} unseen digits after {seconds:g} CPU-seconds:"
     )
@@ -137,7 +137,7 @@ def compare_distance(seconds: float, seeds: int) -> None:
     for seed in range(seeds):
         generator = torch.Generator().manual_seed(100 + seed)
         drawn = PerClassGaussian(*TRAIN).sample(labels, generator)
-        found["per-class Gaussian"].append(frechet_distance(judge.features(drawn), real))
+        found["per-class Gaussian"].append(frechet_distance(classifier.features(drawn), real))
         torch.manual_seed(seed)
         for one in contestants():
             ema, count = train_for(one, seconds, seed)
@@ -146,12 +146,13 @@ def compare_distance(seconds: float, seeds: int) -> None:
                 for steps in chosen.get(one.name, STEPS)
             }
             steps, samples = min(
-                tried.items(), key=lambda pair: frechet_distance(judge.features(pair[1]), checked)
+                tried.items(),
+                key=lambda pair: frechet_distance(classifier.features(pair[1]), checked),
             )
             chosen[one.name] = (steps,)
-            distance = frechet_distance(judge.features(samples), real)
+            distance = frechet_distance(classifier.features(samples), real)
             found.setdefault(one.name, []).append(distance)
-            agreement = judge.agreement(samples, labels).value
+            agreement = classifier.agreement(samples, labels).value
             print(
                 f"  seed {seed} {one.name:27s} {count:5d} training steps, {steps} of sampling  "
                 f"{name} {distance:.2f}  agreement {agreement:.3f}",

@@ -105,12 +105,12 @@ def theirs(model, x, label, steps: int, options: dict) -> torch.Tensor:
     scheduler.set_begin_index(0)  # with Karras levels two rounded times may be the same
     for t in scheduler.timesteps:
         share = (t.float() + 1) / 1000  # it counts from 0
-        guess = model(x, share.expand(len(x)), label).clamp(-1, 1)
-        x = scheduler.step(guess, t, x).prev_sample
+        x0_hat = model(x, share.expand(len(x)), label).clamp(-1, 1)
+        x = scheduler.step(x0_hat, t, x).prev_sample
     return x
 
 
-def fewest(draw, judge, real) -> tuple[int, float, float]:
+def fewest(draw, classifier, real) -> tuple[int, float, float]:
     """Return the fewest steps within 5 % of the best distance, that distance, and the best."""
     means = {}
     for steps in STEPS:
@@ -118,7 +118,7 @@ def fewest(draw, judge, real) -> tuple[int, float, float]:
         for seed in range(3):
             x, label = noise_and_labels(1000, 100 + seed)
             rounded = ((draw(x, label, steps) + 1) * 8).round().clamp(0, 16) / 8 - 1
-            found.append(frechet_distance(judge.features(rounded), real))
+            found.append(frechet_distance(classifier.features(rounded), real))
         means[steps] = statistics.mean(found)
     best = min(means.values())
     steps = next(n for n, distance in means.items() if distance <= 1.05 * best)
@@ -126,14 +126,14 @@ def fewest(draw, judge, real) -> tuple[int, float, float]:
 
 
 def compare_speed(model, rounds: int) -> None:
-    judge = digit_classifier()
-    real = judge.features(load_digits("test").images)
+    classifier = digit_classifier()
+    real = classifier.features(load_digits("test").images)
     ways = {"ours": lambda x, label, n: ours(model, x, label, n)}
     for name, options in THEIRS.items():
         ways[f"diffusers, {name}"] = lambda x, label, n, options=options: theirs(
             model, x, label, n, options
         )
-    found = {name: fewest(draw, judge, real) for name, draw in ways.items()}
+    found = {name: fewest(draw, classifier, real) for name, draw in ways.items()}
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     x, label = noise_and_labels(1000, 0)
     for turn in range(rounds + 1):

@@ -42,7 +42,7 @@ class ViTWithRollout(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The half of an `Autoencoder` that paints.
+    """The half of an `Autoencoder` that decodes.
 
     Args:
         autoencoder: Trained and measured.

@@ -133,7 +133,7 @@ def measure(run: str, seed: int, data: dict, autoencoder, options: Options) -> l
         )
         denoiser = NetworkDenoiser(ema.model.eval(), PATH, target)
         with torch.no_grad():
-            walk = euler_sample(
+            steps = euler_sample(
                 denoiser,
                 noise,
                 PATH,
@@ -141,9 +141,9 @@ def measure(run: str, seed: int, data: dict, autoencoder, options: Options) -> l
                 label=label,
                 parametrisation="flow",
             )
-            drawn = last(walk)
+            drawn = last(steps)
             images = autoencoder.decode(drawn) if space == "latent" else data["unscale"](drawn)
-        right = sum(verdict.exact for verdict in score_captions(asked, images))
+        right = sum(score.exact for score in score_captions(asked, images))
         exact = rounded(wilson_interval(right, options.samples))
         found.append({"step": record.step, "exact": exact, "loss": round(record.loss, 4)})
         LOG.info("%s %d %s", run, seed, found[-1])

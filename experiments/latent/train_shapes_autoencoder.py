@@ -48,7 +48,7 @@ def drawn(captions, n: int, generator: torch.Generator):
 
 
 def score(chosen, before, after) -> dict:
-    exact = sum(verdict.exact for verdict in score_captions(chosen, after))
+    exact = sum(score.exact for score in score_captions(chosen, after))
     return {
         "exact": rounded(wilson_interval(exact, len(chosen))),
         "mean_squared_error": round(float((after - before).square().mean()), 6),

@@ -159,10 +159,10 @@ def questions(experiment: core.Experiment, bert: BERT, tokenizer: BytePairTokeni
     checked, tested = balanced(found["validation"], 1000, 0), balanced(found["test"], 2000, 0)
     rates, results = {}, {}
 
-    def tuned(name, data, n, rate, seed, judged):
+    def tuned(name, data, n, rate, seed, scored):
         start = bert if name == "fine_tuned" else seeded(lambda: BERT(CONFIG), seed)
         steps = min(STEPS[n], options.fine_tuning)
-        return accuracy(fine_tune(start, data, rate, seed, steps), judged)
+        return accuracy(fine_tune(start, data, rate, seed, steps), scored)
 
     for name in ("fine_tuned", "from_scratch"):
         some = balanced(found["train"], 200, 100)

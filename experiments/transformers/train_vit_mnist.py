@@ -156,10 +156,10 @@ def table(experiment: core.Experiment, encoder: ViT, train_set: Labelled, tested
     checked, rest = ((train_set[0][rows], train_set[1][rows])
                      for rows in (order[:eighth], order[eighth:]))  # fmt: skip
 
-    def named(key, name, data, choice, size, seed, judged):
+    def named(key, name, data, choice, size, seed, scored):
         return experiment.remember(
             key,
-            lambda: measure(name, encoder, data, choice, size, seed, judged, options.row_steps),
+            lambda: measure(name, encoder, data, choice, size, seed, scored, options.row_steps),
         )
 
     chosen, results = {}, {}

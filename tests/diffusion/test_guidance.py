@@ -130,7 +130,7 @@ def test_scale_one_is_off_and_asks_once():
         assert not isinstance(other.get("weak"), Counting) or other["weak"].calls == []
 
 
-def test_two_guesses_of_one_model_are_one_call_on_twice_as_many():
+def test_two_predictions_of_one_model_are_one_call_on_twice_as_many():
     x, t, label = draw(5, 2), torch.full((5,), 30), torch.tensor([0, 1, 1, 0, 2])
     counting = Counting()
     GuidedDenoiser(counting, 3.0, negative=2)(x, t, label)
@@ -144,11 +144,11 @@ def test_outside_the_interval_guidance_is_off_and_asks_once():
     counting, label = Counting(), torch.tensor([0, 1, 1])
     guided = GuidedDenoiser(counting, 3.0, negative=2, interval=(0.2, 0.6))
     x, steps = draw(3, 2), [50, 40, 30, 20, 10, 5, 0]
-    walk = list(ddim_sample(guided, x, SCHEDULE, timesteps=steps, label=label))
+    guided_steps = list(ddim_sample(guided, x, SCHEDULE, timesteps=steps, label=label))
     assert counting.calls == [3, 3, 6, 6, 6, 3]  # t / T = 1, 0.8, 0.6, 0.4, 0.2, 0.1
     plain = list(ddim_sample(IDEAL, x, SCHEDULE, timesteps=steps, label=label))
-    assert_close(walk[1].x, plain[1].x)
-    assert (walk[2].x - plain[2].x).abs().max() > 1e-2
+    assert_close(guided_steps[1].x, plain[1].x)
+    assert (guided_steps[2].x - plain[2].x).abs().max() > 1e-2
     t = torch.tensor([50, 25, 5])  # one time per sample: each follows its own
     mixed, always = guided(x, t, label), GuidedDenoiser(IDEAL, 3.0, negative=2)(x, t, label)
     assert_close(mixed[1], always[1])

@@ -65,9 +65,9 @@ def test_resampling_brings_the_rest_nearer_to_the_conditional_mean():
     known = torch.stack([first, torch.zeros(6000)], dim=1)
 
     def found(resample):
-        walk = inpaint(correlated(SCHEDULE, rho), known, MASK, SCHEDULE, generator(),
+        steps = inpaint(correlated(SCHEDULE, rho), known, MASK, SCHEDULE, generator(),
                        timesteps=make_timesteps(SCHEDULE, 25), resample=resample)  # fmt: skip
-        return last(walk)[:, 1]
+        return last(steps)[:, 1]
 
     right, plain, many = rho * 1.5, found(1), found(12)
     assert plain.mean() < right - 0.05  # replacement alone falls short of the conditional mean
@@ -98,8 +98,8 @@ def test_the_step_is_ancestral():
     denoiser, noise = correlated(SCHEDULE), generator()
     start = torch.randn(5, 2, generator=noise)
     expected = ddim_sample(denoiser, start, SCHEDULE, noise, timesteps=[50, 20], eta=1.0)
-    walk = inpaint(denoiser, known, nothing, SCHEDULE, generator(), timesteps=[50, 20])
-    assert_close(last(walk), last(expected))
+    steps = inpaint(denoiser, known, nothing, SCHEDULE, generator(), timesteps=[50, 20])
+    assert_close(last(steps), last(expected))
 
 
 def test_one_generator_gives_one_result_and_labels_are_handed_on():

@@ -202,11 +202,11 @@ def test_no_sampler_keeps_a_graph_and_the_callers_setting_holds_between_steps(na
 
 def test_inversion_and_inpainting_keep_no_graph():
     known, mask = draw(4, 2), torch.tensor([True, False])
-    walks = (
+    runs = (
         invert(learning(), known, COSINE, timesteps=[1, 9, 20]),
         inpaint(learning(), known, mask, COSINE, torch.Generator(), timesteps=TIMES),
     )
-    for steps in walks:
+    for steps in runs:
         assert not any(step.x.requires_grad or step.x0_hat.requires_grad for step in steps)
 
 

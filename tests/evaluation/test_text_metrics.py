@@ -15,7 +15,7 @@ from attnoise.evaluation.text_metrics import (
 )
 
 
-def test_bits_per_character_of_an_even_guess():
+def test_bits_per_character_at_chance():
     # 8 symbols, one per character: 3 bits; two characters in each token: half of it
     assert bits_per_character(math.log(8), 100, 100) == pytest.approx(3)
     assert bits_per_character(math.log(8), 50, 100) == pytest.approx(1.5)

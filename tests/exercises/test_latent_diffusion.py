@@ -17,14 +17,14 @@ def loss(mix=None, target=lambda z, n, images: n - z, reduce=torch.mean, rest=Tr
     return my_loss
 
 
-def walk(sign=-1, width=None, order=lambda n: range(n), decode_each=False, shape=True, end=True):
+def sample(sign=-1, width=None, order=lambda n: range(n), decode_each=False, shape=True, end=True):
     def my_draw(network, decode, noise, steps):
         x = noise
         for k in order(steps):
             t = torch.full((len(x),), 1 - k / steps) if shape else 1 - k / steps
             x = x + sign * network(x, t) * (1 / steps if width is None else width)
-            painted = decode(x) if decode_each else None
-        return painted if decode_each else decode(x) if end else x
+            decoded = decode(x) if decode_each else None
+        return decoded if decode_each else decode(x) if end else x
 
     return my_draw
 
@@ -64,15 +64,15 @@ WRONG = {
         (loss(target=lambda z, n, x: n + z), "Encode, mix"),
     ],
     "decode_once": [
-        (walk(decode_each=True), "called 4 times"),
-        (walk(end=False), "must be decoded"),
-        (walk(shape=False), "must have shape (3,)"),
-        (walk(sign=1), "subtracted"),
-        (walk(width=1.0), "1 / steps of the way"),
-        (walk(order=lambda n: range(1, n + 1)), "at its start"),
-        (walk(order=lambda n: range(n)[::-1]), "where there is noise"),
-        (walk(order=lambda n: range(n - 1)), "not 3"),
-        (walk(width=0.3), "x - velocity / steps"),
+        (sample(decode_each=True), "called 4 times"),
+        (sample(end=False), "must be decoded"),
+        (sample(shape=False), "must have shape (3,)"),
+        (sample(sign=1), "subtracted"),
+        (sample(width=1.0), "1 / steps of the way"),
+        (sample(order=lambda n: range(1, n + 1)), "at its start"),
+        (sample(order=lambda n: range(n)[::-1]), "where there is noise"),
+        (sample(order=lambda n: range(n - 1)), "not 3"),
+        (sample(width=0.3), "x - velocity / steps"),
     ],
     "when_does_it_pay": [
         (lambda once, latent, pixels: once / pixels, "goes on, too"),

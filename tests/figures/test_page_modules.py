@@ -240,7 +240,7 @@ def test_page_and_package_find_the_same(found, name):
     assert not differs(found[name], name), f"{found[name]}, but the package {CASES[name][2]}"
 
 
-# One bug for each module: (what stands there, what is planted)
+# One bug for each module: (what stands there, what the bug makes of it)
 BUGS = {
     "attention": ("scale = 1 / Math.sqrt(query.length)", "scale = 1 / query.length"),
     "denoisers": ("t / T > high", "t / T >= high"),

@@ -34,9 +34,9 @@ def ends(name, steps, **options):
     x = torch.randn(5, 2, generator=torch.Generator().manual_seed(4)).double()
     first = round(math.radians(89), 6)
     times = [first * (1 - i / steps) for i in range(steps + 1)]
-    walked = [step.x for step in sample(denoiser, x, path, timesteps=times, **more, **options)]
+    sampled = [step.x for step in sample(denoiser, x, path, timesteps=times, **more, **options)]
     drawn = torch.tensor(figure.numbers(solver=name, steps=steps)["paths"]).view(5, steps + 1, 2)
-    return torch.stack(walked, dim=1).float(), drawn[:, 1:].float()
+    return torch.stack(sampled, dim=1).float(), drawn[:, 1:].float()
 
 
 @pytest.mark.parametrize("name", PACKAGE)
@@ -47,11 +47,11 @@ def test_paths_are_those_of_the_package(name, steps):
 
 def test_ddpm_is_ddim_with_fresh_noise():
     figure = solvers()
-    walked = torch.tensor(figure.numbers(solver="DDPM", steps=32)["paths"]).view(5, 33, 2)
+    sampled = torch.tensor(figure.numbers(solver="DDPM", steps=32)["paths"]).view(5, 33, 2)
     plain = torch.tensor(figure.numbers(solver="DDIM", steps=32)["paths"]).view(5, 33, 2)
-    jumps = [(path.diff(dim=1).diff(dim=1)).norm() for path in (walked, plain)]
+    jumps = [(path.diff(dim=1).diff(dim=1)).norm() for path in (sampled, plain)]
     assert jumps[0] > 5 * jumps[1]  # a jagged path and a smooth one
-    gaps = torch.cdist(walked[:, -1], DATA[:3]).min(dim=1).values
+    gaps = torch.cdist(sampled[:, -1], DATA[:3]).min(dim=1).values
     assert gaps.max() < 1.0
 
 

@@ -96,8 +96,10 @@ def test_bits_are_what_torchs_density_costs():
 def test_without_a_weight_only_the_error_counts():
     model, _ = linear_model()
     x = torch.randn(6, 1, 2, 2, generator=seeded(3))
-    painted = model(x, seeded(4))
-    torch.testing.assert_close(autoencoder_loss(model, x, seeded(4)), (painted - x).square().mean())
+    reconstruction = model(x, seeded(4))
+    torch.testing.assert_close(
+        autoencoder_loss(model, x, seeded(4)), (reconstruction - x).square().mean()
+    )
 
 
 @pytest.mark.bad_input

@@ -90,7 +90,7 @@ BUGS = {
         "transformers/generation.py",
         "before < top_p)",
         "before <= 2 * top_p)",
-        "transformers/test_generation.py::test_knobs_by_hand",
+        "transformers/test_generation.py::test_sampling_parameters_by_hand",
     ),
     "ended beams go on": (
         "transformers/encoder_decoder.py",
@@ -146,7 +146,7 @@ BUGS = {
         "at_end",
         SOLVERS + "test_order_of_convergence_on_a_mixture",
     ),
-    "a solver forgets its last guess": (
+    "a solver forgets its last prediction": (
         "diffusion/solvers.py",
         "before, shrunk_before = x0_hat, shrunk",
         "shrunk_before = shrunk",

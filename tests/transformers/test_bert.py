@@ -80,7 +80,7 @@ def disturb(model):
     return model.eval()
 
 
-def test_guesses_equal_those_of_transformers_bert_on_copied_weights():
+def test_predictions_equal_those_of_transformers_bert_on_copied_weights():
     theirs = disturb(BertForMaskedLM(their_config()))
     ours, x = copy_from(theirs), tokens(3, 11)
     segments = torch.arange(11).ge(6).long().expand(3, -1)

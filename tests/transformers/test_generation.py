@@ -26,7 +26,7 @@ def make(**options) -> GPT:
     block = modern_block(12, 3, **options)
     model = GPT(GPTConfig(vocab=13, max_length=16, depth=2, block=block)).eval()
     with torch.no_grad():
-        model.tokens.weight.mul_(20.0)  # a fresh model's guesses are nearly even
+        model.tokens.weight.mul_(20.0)  # a fresh model's predictions are nearly even
     return model
 
 

@@ -105,7 +105,7 @@ def test_mean_loss_scores_every_token_once_with_enough_before_it(n, stride):
     assert_close(mean_loss(model, x, stride=stride, batch=3), total / (n - 1), atol=1e-5, rtol=1e-5)
 
 
-def test_a_fresh_model_guesses_evenly():
+def test_a_fresh_model_predicts_evenly():
     loss = next_token_loss(make(), tokens(5, 17)).item()
     assert abs(loss - math.log(13)) < 0.05
 

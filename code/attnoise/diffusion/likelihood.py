@@ -38,7 +38,7 @@ def log_likelihood(
         x: Samples at the last of the times. The denoiser is asked in their dtype; the rest is
             float64 where their device has it.
         path: A path on which nothing of the data is left at the first of the times, or nearly so.
-        timesteps: Falling times, as for sampling; the last one above 0. Heun's method walks them
+        timesteps: Falling times, as for sampling; the last one above 0. Heun's method takes them
             upwards.
         label: One class per sample, or None.
 

@@ -161,7 +161,7 @@ def heun_step(my_heun):
     }
     by_sigma = then[1] - now[1]
     slips |= {
-        "The trial point was judged by the sigma of `now`: divide by that of `then`.": back
+        "The trial point was evaluated with the sigma of `now`: divide by that of `then`.": back
         * (z + h * (first + second * then[1] / now[1]) / 2),
         "Your time is sigma, but that of this ODE is sigma / alpha.": back
         * (z + by_sigma * (first + velocity(back * (z + by_sigma * first), then)) / 2),

@@ -138,7 +138,7 @@ const player = (() => {
   const play = () => {
     if (calm.matches || timer) return;
     button.textContent = "Pause";
-    words.setAttribute("aria-live", "off"); // a screen reader hears the sentence when it rests
+    words.setAttribute("aria-live", "off"); // a screen reader reads the sentence when it rests
     if (+input.value === +input.max) { input.value = 0; refresh(); }
     timer = setTimeout(step, pause);
   };
