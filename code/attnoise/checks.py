@@ -44,18 +44,55 @@ def check_tokens(name: str, tokens: Tensor, vocab: int) -> None:
 
     >>> check_tokens("tokens", torch.tensor([[0, 4]]), vocab=5)
     """
-    if tokens.dtype not in WHOLE:
-        raise ShapeError(
-            f"{name} must be whole numbers, but their dtype is {tokens.dtype}; encode the text "
-            "with the model's tokenizer, or pass tokens.long()."
-        )
-    if not tokens.numel() or not values_may_be_read(tokens):
+    fix = "encode the text with the tokenizer that the model was built for"
+    check_indices(name, tokens, vocab, fix=fix)
+
+
+def check_indices(name: str, indices: Tensor, size: int, *, fix: str = "") -> None:
+    """Check that indices are whole numbers in [0, size), where `values_may_be_read`.
+
+    Args:
+        name: The name of the argument, for the message.
+        indices: Of any shape.
+        size: How many things there are to point at.
+        fix: What to do about it, for the message.
+
+    Raises:
+        ShapeError: The indices are no whole numbers.
+        DataError: One lies outside [0, size).
+    """
+    end = f"; {fix}." if fix else "."
+    if indices.dtype not in WHOLE:
+        raise ShapeError(f"{name} must be whole numbers, but their dtype is {indices.dtype}{end}")
+    if not indices.numel() or not values_may_be_read(indices):
         return
-    low, high = (int(end) for end in tokens.aminmax())
-    if low < 0 or high >= vocab:
+    low, high = (int(bound) for bound in indices.aminmax())
+    if low < 0 or high >= size:
         raise DataError(
-            f"{name} must lie between 0 and {vocab - 1}, but they range from {low} to {high}; "
-            "encode the text with the tokenizer that the model was built for."
+            f"{name} must lie between 0 and {size - 1}, but they range from {low} to {high}{end}"
+        )
+
+
+def check_shape(name: str, tensor: Tensor, **axes: int | None) -> None:
+    """Check a tensor's shape, axis by axis; None is an axis of any length.
+
+    Args:
+        name: The name of the argument, for the message.
+        tensor: What is checked.
+        axes: The name and the length of each axis, in their order.
+
+    Raises:
+        ShapeError: The number of axes or a length is another.
+
+    >>> check_shape("x", torch.ones(2, 3, 8), batch=2, positions=None, width=8)
+    """
+    shape, wanted = tensor.shape, tuple(axes.values())
+    if len(shape) != len(wanted) or any(
+        length is not None and length != own for length, own in zip(wanted, shape, strict=True)
+    ):
+        words = (axis if length is None else f"{axis} = {length}" for axis, length in axes.items())
+        raise ShapeError(
+            f"{name} must have shape ({', '.join(words)}), but its shape is {tuple(shape)}."
         )
 
 

@@ -67,6 +67,8 @@ def test_bad_input_is_named():
     with pytest.raises(ShapeError, match=r"key and value must have shape \(2, 1, 1, 2\)"):
         cache.extend(draw(3, 1, 1, 2), draw(3, 1, 1, 2))
     cache.extend(draw(2, 1, 2, 2), draw(2, 1, 2, 2))
-    with pytest.raises(ShapeError, match="holds 2 tokens of at most 3, so that 2 more do not fit"):
+    with pytest.raises(
+        ShapeError, match="key and value bring 2 tokens, but the cache holds 2 of at most 3"
+    ):
         cache.extend(draw(2, 1, 2, 2), draw(2, 1, 2, 2))
     assert cache.kept == 2

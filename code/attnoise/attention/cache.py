@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..checks import check_sizes
+from ..checks import check_indices, check_sizes
 from ..errors import ConfigError, ShapeError
 
 
@@ -75,8 +75,8 @@ class KeyValueCache:
         end = self.kept + n
         if end > self.max_length:
             raise ShapeError(
-                f"the cache holds {self.kept} tokens of at most {self.max_length}, so that {n} "
-                "more do not fit; set a larger max_length."
+                f"key and value bring {n} tokens, but the cache holds {self.kept} of at most "
+                f"{self.max_length}; set a larger max_length."
             )
         self.keys[:, :, self.kept : end], self.values[:, :, self.kept : end] = key, value
         self.kept, self.length = end, self.length + n
@@ -93,5 +93,11 @@ class KeyValueCache:
         self.kept = keep
 
     def select(self, rows: Int[Tensor, " b"]) -> None:
-        """Keep the given rows of the batch, in that order: what beam search needs."""
+        """Keep the given rows of the batch, in that order: what beam search needs.
+
+        Raises:
+            ShapeError: rows are no whole numbers.
+            DataError: There is no such row; looked at on the CPU alone.
+        """
+        check_indices("rows", rows, len(self.keys))
         self.keys, self.values = self.keys[rows], self.values[rows]

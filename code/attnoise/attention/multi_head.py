@@ -7,12 +7,12 @@ from einops import rearrange, repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from ..checks import check_sizes
-from ..errors import ConfigError, ShapeError
+from ..checks import check_shape, check_sizes
+from ..errors import ConfigError
 from .cache import KeyValueCache
 from .masks import sliding_window_mask
 from .positions import Alibi, Rotary
-from .scaled_dot_product import attention, fused_attention
+from .scaled_dot_product import attention, check_mask, fused_attention
 
 
 class MultiHeadAttention(nn.Module):
@@ -106,7 +106,10 @@ class MultiHeadAttention(nn.Module):
         Raises:
             ShapeError: A width differs from what the layer was built for, or the mask is off.
         """
-        self._check(x, context)
+        check_shape("x", x, batch=None, positions=None, width=self.d)
+        source = x if context is None else context
+        check_shape("context", source, batch=len(x), positions=None, width=self.context_width)
+        check_mask(mask)
         query = rearrange(self.to_query(x), "b n (h k) -> b h n k", h=self.heads)
         query = self.query_norm(query)
         if isinstance(self.positions, Rotary):
@@ -139,20 +142,6 @@ class MultiHeadAttention(nn.Module):
         if isinstance(self.positions, Rotary):
             key = self.positions(key, 0 if cache is None else cache.length)
         return (key, value) if cache is None else cache.extend(key, value)
-
-    def _check(self, x: Tensor, context: Tensor | None) -> None:
-        context = x if context is None else context
-        for name, tensor, width in (("x", x, self.d), ("context", context, self.context_width)):
-            if tensor.ndim != 3 or tensor.shape[-1] != width:
-                raise ShapeError(
-                    f"{name} must have shape (batch, positions, {width}), but its shape is "
-                    f"{tuple(tensor.shape)}; the layer was built for width {width}."
-                )
-        if x.shape[0] != context.shape[0]:
-            raise ShapeError(
-                f"x and context must have the same batch size, but x has {x.shape[0]} and "
-                f"context has {context.shape[0]}."
-            )
 
 
 @contextmanager

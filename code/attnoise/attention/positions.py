@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..checks import check_positive, check_sizes, values_may_be_read
+from ..checks import WHOLE, check_positive, check_sizes, values_may_be_read
 from ..errors import ConfigError, ShapeError, choose
 
 
@@ -27,16 +27,19 @@ def position_angles(
         base: Sets the slowest frequency.
 
     Raises:
-        ConfigError: k is odd, n below 0, or base not above 0.
+        ConfigError: k is odd, n below 1, or base not above 0.
     """
-    if k < 2 or k % 2:
-        raise ConfigError(f"the width must be even to be split in pairs, but it is {k}.")
-    if n < 0:
-        raise ConfigError(f"n must be at least 0, but it is {n}; it counts positions.")
+    check_sizes(n=n)
+    _check_even("k", k)
     check_positive(base=base)
     frequencies = base ** (-torch.arange(0, k, 2, dtype=torch.float64, device="cpu") / k)
     positions = torch.arange(start, start + n, dtype=torch.float64, device="cpu")
     return positions[:, None] * frequencies
+
+
+def _check_even(name: str, width: int) -> None:
+    if width < 2 or width % 2:
+        raise ConfigError(f"{name} must be even to be split in pairs, but it is {width}.")
 
 
 def sinusoidal_positions(n: int, d: int, *, base: float = 10_000.0) -> Float[Tensor, "n d"]:
@@ -50,13 +53,14 @@ def sinusoidal_positions(n: int, d: int, *, base: float = 10_000.0) -> Float[Ten
         base: The slowest wave turns once in about 2 pi base positions.
 
     Raises:
-        ConfigError: d is odd, n below 0, or base not above 0.
+        ConfigError: d is odd, n below 1, or base not above 0.
 
     Source: Vaswani et al. 2017, section 3.5, arXiv:1706.03762.
 
     >>> sinusoidal_positions(3, 4)[0].tolist()
     [0.0, 1.0, 0.0, 1.0]
     """
+    _check_even("d", d)
     angles = position_angles(n, d, base=base).repeat_interleave(2, dim=1)  # n d
     angles[:, 1::2] += math.pi / 2  # cos(a) = sin(a + pi / 2)
     return angles.sin().float()
@@ -84,8 +88,14 @@ class LearnedPositions(nn.Module):
         """Return the vectors of some positions, counted from 0.
 
         Raises:
-            ShapeError: A position is below 0 or was not learned; looked at on the CPU alone.
+            ShapeError: The positions are no whole numbers, or one is below 0 or was not learned;
+                looked at on the CPU alone.
         """
+        if positions.dtype not in WHOLE:
+            raise ShapeError(
+                f"positions must be whole numbers, but their dtype is {positions.dtype}; "
+                "pass torch.arange(n)."
+            )
         if positions.numel() and values_may_be_read(positions):
             first, last = (int(end) for end in positions.aminmax())
             if first < 0 or last >= len(self.weight):
@@ -214,7 +224,16 @@ class Alibi(nn.Module):
         self.register_buffer("slopes", torch.tensor(rates), persistent=False)
 
     def forward(self, n: int, m: int) -> Float[Tensor, "h n m"]:
-        """Return the bias of n queries, the last of m positions, over m keys."""
+        """Return the bias of n queries, the last of m positions, over m keys.
+
+        Raises:
+            ConfigError: n < 1 or m < n.
+        """
+        if not 1 <= n <= m:
+            raise ConfigError(
+                f"n must lie between 1 and m, but n = {n} and m = {m}; the queries are the last "
+                "n of the m positions."
+            )
         device = self.slopes.device
         query = torch.arange(m - n, m, device=device)
         distance = (query[:, None] - torch.arange(m, device=device)).abs()  # n m

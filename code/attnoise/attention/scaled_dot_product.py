@@ -1,11 +1,13 @@
 """Scaled dot-product attention: once to read, once to run fast."""
 
+import math
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..errors import ShapeError
+from ..errors import ConfigError, ShapeError
 from .masks import causal_mask
 
 
@@ -42,6 +44,7 @@ def attention(
 
     Raises:
         ShapeError: Widths, lengths or the mask do not fit.
+        ConfigError: scale is not finite.
 
     Source: Vaswani et al. 2017, equation 1, arXiv:1706.03762.
 
@@ -49,6 +52,7 @@ def attention(
     torch.Size([1, 2, 5])
     """
     check_attention_shapes(query, key, value, mask, bias)
+    check_scale(scale)
     mask = with_causal(mask, query, key) if causal else mask
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     dtype, wide = value.dtype, torch.promote_types(query.dtype, torch.float32)
@@ -85,6 +89,7 @@ def fused_attention(
     Source: torch.nn.functional.scaled_dot_product_attention; Dao et al. 2022, arXiv:2205.14135.
     """
     check_attention_shapes(query, key, value, mask, bias)
+    check_scale(scale)
     if causal and mask is None and bias is None and query.shape[-2] == key.shape[-2]:
         return F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale)
     mask = with_causal(mask, query, key) if causal else mask
@@ -139,12 +144,8 @@ def check_attention_shapes(
             f"key and value must have the same number of positions, but key has "
             f"{key.shape[-2]} and value has {value.shape[-2]}; each key needs its own value."
         )
-    if mask is not None and mask.dtype != torch.bool:
-        raise ShapeError(
-            f"mask must be boolean (True = may attend), but its dtype is {mask.dtype}; "
-            "for a mask of 0 and 1 pass mask.bool(), for one of 0 and -inf pass mask == 0."
-        )
-    batch = query.shape[:-2]
+    check_mask(mask)
+    batch: tuple[int, ...] = query.shape[:-2]
     if batch != key.shape[:-2] or batch != value.shape[:-2]:
         batch = _common_batch(query, key, value)
     wanted = (*batch, query.shape[-2], key.shape[-2])
@@ -154,6 +155,21 @@ def check_attention_shapes(
                 f"{name} must broadcast to (..., queries, keys) = {wanted}, but its shape is "
                 f"{tuple(added.shape)}; rows are queries, columns are keys."
             )
+
+
+def check_mask(mask: Tensor | None) -> None:
+    """Raise a ShapeError if a mask is not boolean."""
+    if mask is not None and mask.dtype != torch.bool:
+        raise ShapeError(
+            f"mask must be boolean (True = may attend), but its dtype is {mask.dtype}; "
+            "for a mask of 0 and 1 pass mask.bool(), for one of 0 and -inf pass mask == 0."
+        )
+
+
+def check_scale(scale: float | None) -> None:
+    """Raise a ConfigError if a scale is NaN or infinite."""
+    if scale is not None and not math.isfinite(scale):
+        raise ConfigError(f"scale must be finite, but it is {scale}; 1 / sqrt(k) is usual.")
 
 
 def _common_batch(query: Tensor, key: Tensor, value: Tensor) -> tuple[int, ...]:

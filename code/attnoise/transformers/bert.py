@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..attention import LearnedPositions
-from ..checks import check_sizes, check_tokens, values_may_be_read
+from ..checks import check_indices, check_shape, check_sizes, check_tokens, values_may_be_read
 from ..errors import ConfigError, ShapeError
 from .block import Block, BlockConfig
 from .initialisation import initialise
@@ -98,8 +98,9 @@ class BERT(nn.Module):
                 segments.
             DataError: A token or segment is out of range; looked at on the CPU alone.
         """
-        n = tokens.shape[1]
+        check_shape("tokens", tokens, batch=None, positions=None)
         check_tokens("tokens", tokens, self.config.vocab)
+        n = tokens.shape[1]
         if not 1 <= n <= self.config.max_length:
             raise ShapeError(
                 f"tokens must be 1 to {self.config.max_length} per sequence, but are {n}; split "
@@ -109,7 +110,8 @@ class BERT(nn.Module):
         if self.positions is not None:
             x = x + self.positions(torch.arange(n, device=tokens.device))
         if segments is not None:
-            check_tokens("segments", segments, self.config.segments)
+            check_shape("segments", segments, batch=len(tokens), positions=n)
+            check_indices("segments", segments, self.config.segments)
         if self.segments is not None:
             x = x + self.segments(torch.zeros_like(tokens) if segments is None else segments)
         x = self.dropout(self.input_norm(x))
@@ -161,6 +163,7 @@ def mask_tokens(
 
     Raises:
         ConfigError: mask_ratio lies outside (0, 1], or special outside [0, vocab).
+        DataError: A token lies outside [0, vocab); looked at on the CPU alone.
 
     Source: Devlin et al. 2018, section 3.1, arXiv:1810.04805.
     """
@@ -171,6 +174,7 @@ def mask_tokens(
             f"special must lie between 0 and {config.vocab - 1}, but it is {special}; it counts "
             "the special tokens, which come first."
         )
+    check_tokens("tokens", tokens, config.vocab)
     at: dict[str, Any] = {"generator": generator, "device": generator.device}
     device = tokens.device
     chosen = (torch.rand(tokens.shape, **at).to(device) < mask_ratio) & (tokens != config.pad)
@@ -187,7 +191,14 @@ def masked_loss(model: BERT, tokens: Int[Tensor, "b n"], masked: MaskedTokens) -
         model: The model.
         tokens: What is to be predicted.
         masked: What the model sees, from `mask_tokens`.
+
+    Raises:
+        ShapeError: tokens and masked differ in shape.
+        DataError: A token lies outside [0, vocab); looked at on the CPU alone.
     """
+    batch, n = masked.chosen.shape
+    check_shape("tokens", tokens, batch=batch, positions=n)
+    check_tokens("tokens", tokens, model.config.vocab)
     x, chosen = model.encode(masked.tokens), masked.chosen  # b n d, b n
     if values_may_be_read(chosen):  # the head runs where it is asked; how often, a GPU cannot say
         x, tokens, chosen = x[chosen], tokens[chosen], chosen[chosen]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..attention import Alibi, KeyValueCache, MultiHeadAttention, Rotary
-from ..checks import check_positive, check_sizes
+from ..checks import check_positive, check_shape, check_sizes
 from ..errors import ConfigError, ShapeError, choose
 from .modulation import Modulation, modulate
 
@@ -201,18 +201,18 @@ class Block(nn.Module):
             context_cache: Those of the context, computed at the first of many calls.
 
         Raises:
-            ShapeError: A condition or context is missing, or not asked for, or anything has a
-                wrong shape.
+            ShapeError: An input is missing, not asked for, or of a wrong shape.
         """
+        check_shape("x", x, batch=None, positions=None, width=self.config.d)
         self._check("condition", condition, self.modulation)
         self._check("context", context, self.cross_attention)
+        if condition is not None:
+            check_shape("condition", condition, batch=len(x), width=self.config.condition_width)
         causal, window = self.config.causal, self.config.window
         attend = partial(self.attention, mask=mask, causal=causal, window=window, cache=cache)
-        look_up = None
-        if self.cross_attention is not None:
-            look_up = partial(
-                self.cross_attention, context=context, mask=context_mask, cache=context_cache
-            )
+        look_up, cross = None, self.cross_attention
+        if cross is not None:
+            look_up = partial(cross, context=context, mask=context_mask, cache=context_cache)
         if self.config.post_norm:
             return self._forward_post_norm(x, attend, look_up)
         if self.modulation is not None:

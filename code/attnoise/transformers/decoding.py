@@ -58,14 +58,15 @@ def beam_search(
     Args:
         model: In evaluation mode.
         source_tokens: Padded at the end.
-        beams: How many beginnings are kept for each source.
+        beams: How many beginnings are kept for each source; at most target_vocab, since the
+            first step has no more to offer.
         length_penalty: 0 prefers short sequences, 1 nearly averages over the tokens.
 
     Returns:
         Tokens without `begin`, as from `greedy_decode`, and their scores.
 
     Raises:
-        ConfigError: beams < 1, or length_penalty below 0.
+        ConfigError: beams lies outside [1, target_vocab], or length_penalty is below 0.
 
     Source: the penalty: Wu et al. 2016, equation 14, arXiv:1609.08144.
     """
@@ -73,6 +74,10 @@ def beam_search(
     if not 0 <= length_penalty < float("inf"):
         raise ConfigError(f"length_penalty must be at least 0, but it is {length_penalty}.")
     config, b, device = model.config, len(source_tokens), source_tokens.device
+    if beams > config.target_vocab:
+        raise ConfigError(
+            f"beams must be at most target_vocab = {config.target_vocab}, but it is {beams}."
+        )
     context = model.encode(source_tokens).repeat_interleave(beams, dim=0)
     mask = model.source_mask(source_tokens).repeat_interleave(beams, dim=0)
     caches = model.make_caches(b * beams, source_tokens.shape[1])

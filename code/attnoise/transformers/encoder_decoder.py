@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..attention import KeyValueCache, sinusoidal_positions
-from ..checks import check_sizes, check_tokens
+from ..checks import check_shape, check_sizes, check_tokens
 from ..errors import ConfigError, ShapeError
 from .block import Block, BlockConfig
 from .initialisation import initialise
@@ -47,6 +47,7 @@ class EncoderDecoderConfig:
 
     def __post_init__(self) -> None:
         check_sizes(encoder_depth=self.encoder_depth, decoder_depth=self.decoder_depth)
+        check_sizes(source_vocab=self.source_vocab, target_vocab=self.target_vocab)
         check_sizes(max_length=self.max_length)
         special = {self.pad, self.begin, self.end}
         least = min(self.source_vocab, self.target_vocab)
@@ -124,7 +125,11 @@ class EncoderDecoder(nn.Module):
             context: What `encode` returned.
             source_mask: What `source_mask` returned.
             caches: From `make_caches`; the tokens continue what they hold, and are added.
+
+        Raises:
+            ShapeError: As for `forward`, or the batch is not the context's.
         """
+        check_shape("target_tokens", target_tokens, batch=len(context), positions=None)
         start = caches[0].own.length if caches else 0
         x = self._embed("target_tokens", target_tokens, self.target, start)
         for i, block in enumerate(self.decoder_blocks):
@@ -167,8 +172,9 @@ class EncoderDecoder(nn.Module):
     def _embed(
         self, name: str, tokens: Int[Tensor, "b n"], embedding: nn.Embedding, start: int = 0
     ) -> Float[Tensor, "b n d"]:
-        n, end = tokens.shape[1], start + tokens.shape[1]
+        check_shape(name, tokens, batch=None, positions=None)
         check_tokens(name, tokens, embedding.num_embeddings)
+        n, end = tokens.shape[1], start + tokens.shape[1]
         if n < 1 or end > self.config.max_length:
             raise ShapeError(
                 f"{name} must have 1 to {self.config.max_length} tokens, but has {end}; shorten "

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..attention import KeyValueCache, LearnedPositions
-from ..checks import check_sizes, check_tokens
+from ..checks import check_indices, check_shape, check_sizes, check_tokens
 from ..errors import ConfigError, ShapeError
 from .block import Block, BlockConfig
 from .initialisation import initialise
@@ -118,14 +118,18 @@ class GPT(nn.Module):
 
         Raises:
             ShapeError: The sequence, with what the caches hold, is empty or too long.
-            DataError: A token lies outside [0, vocab); looked at on the CPU alone.
+            DataError: A token lies outside [0, vocab), or a sequence is all padding; looked at
+                on the CPU alone.
         """
+        check_shape("tokens", tokens, batch=None, positions=None)
+        check_tokens("tokens", tokens, self.config.vocab)
         start = caches[0].length if caches else 0
         end = start + tokens.shape[1]
-        check_tokens("tokens", tokens, self.config.vocab)
         self._check_length(tokens.shape[1], end)
         positions, mask = torch.arange(end, device=tokens.device), None
         if padding is not None:
+            check_shape("padding", padding, batch=len(tokens))
+            check_indices("padding", padding, end, fix="every sequence needs a token of its own")
             positions = positions - padding[:, None]  # b m
             mask = (positions >= 0)[:, None, None, :]  # b 1 1 m
         x = self.tokens(tokens)  # b n d
@@ -159,7 +163,13 @@ def next_token_loss(model: GPT, tokens: Int[Tensor, "b n"]) -> Float[Tensor, ""]
     """Return the mean cross-entropy, in nats, of each token given those before it.
 
     One pass trains n - 1 predictions at once, since no position sees what it must predict.
+
+    Raises:
+        ShapeError: The sequences are shorter than two tokens, or too long.
+        DataError: A token lies outside [0, vocab); looked at on the CPU alone.
     """
+    check_shape("tokens", tokens, batch=None, positions=None)
+    check_tokens("tokens", tokens, model.config.vocab)  # the last is a target alone
     return F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
 
 
@@ -181,7 +191,10 @@ def mean_loss(
     Raises:
         ShapeError: The text is shorter than two tokens.
         ConfigError: stride lies outside [1, max_length], or batch is below 1.
+        DataError: A token lies outside [0, vocab); looked at on the CPU alone.
     """
+    check_shape("tokens", tokens, positions=None)
+    check_tokens("tokens", tokens, model.config.vocab)
     n, length = len(tokens), model.config.max_length
     stride = max(1, length // 2) if stride is None else stride
     check_sizes(stride=stride, batch=batch)

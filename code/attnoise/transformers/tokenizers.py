@@ -25,8 +25,13 @@ class SymbolTokenizer:
         self.special, self.symbols = list(special), list(symbols)
         self.vocab = self.special + self.symbols
         self.numbers = {symbol: number for number, symbol in enumerate(self.vocab)}
-        if not self.symbols or len(self.numbers) < len(self.vocab):
-            raise ConfigError("symbols must be at least one, each only once, but one is missing.")
+        if not self.symbols:
+            raise ConfigError("symbols must be at least one, but there are none.")
+        if len(self.numbers) < len(self.vocab):
+            twice = next(symbol for symbol in self.vocab if self.vocab.count(symbol) > 1)
+            raise ConfigError(
+                f"symbols and special must each come once, but {twice!r} comes twice."
+            )
 
     def __len__(self) -> int:
         return len(self.vocab)
@@ -41,19 +46,38 @@ class SymbolTokenizer:
         unknown = sorted({s for s in symbols if s not in self.numbers})
         if unknown:
             raise DataError(
-                f"{', '.join(map(repr, unknown[:5]))} cannot be encoded: the vocabulary has "
-                f"{len(self.symbols)} symbols, {' '.join(self.symbols[:30])} ...; drop or replace "
-                "what is unknown first."
+                f"sequence must consist of the vocabulary's {len(self.symbols)} symbols, "
+                f"{' '.join(self.symbols[:30])} ..., but it holds "
+                f"{', '.join(map(repr, unknown[:5]))}; drop or replace what is unknown first."
             )
         return [self.numbers[symbol] for symbol in symbols]
 
     def decode(self, tokens: Iterable[int]) -> list[str]:
-        """Turn numbers into symbols; special tokens are left out."""
+        """Turn numbers into symbols; special tokens are left out.
+
+        Raises:
+            DataError: A number is no token.
+        """
+        tokens = _known_tokens(tokens, len(self.vocab))
         return [self.vocab[token] for token in tokens if token >= len(self.special)]
+
+
+def _known_tokens(tokens: Iterable[int], vocab: int) -> list[int]:
+    tokens = list(tokens)
+    wrong = [token for token in tokens if not 0 <= token < vocab]
+    if wrong:
+        raise DataError(
+            f"tokens must lie between 0 and {vocab - 1}, but there is {wrong[0]}; decode with the "
+            "tokenizer that encoded the text."
+        )
+    return tokens
 
 
 class CharacterTokenizer(SymbolTokenizer):
     """One token per character of a text.
+
+    Raises:
+        ConfigError: The text is empty.
 
     >>> tokenizer = CharacterTokenizer("banana")
     >>> tokenizer.decode(tokenizer.encode("nab"))
@@ -61,6 +85,8 @@ class CharacterTokenizer(SymbolTokenizer):
     """
 
     def __init__(self, text: str, *, special: Sequence[str] = ()) -> None:
+        if not text:
+            raise ConfigError("text must not be empty: its characters become the vocabulary.")
         super().__init__(sorted(set(text)), special=special)
 
     def decode(self, tokens: Iterable[int]) -> str:  # type: ignore[override]
@@ -84,6 +110,9 @@ class BytePairTokenizer:
     Args:
         merges: Pairs of tokens; the i-th makes token 256 + i.
 
+    Raises:
+        ConfigError: A merge is no pair of tokens that exist before it.
+
     Source: Sennrich et al. 2016, algorithm 1, arXiv:1508.07909; on bytes: Radford et al. 2019.
 
     >>> tokenizer = BytePairTokenizer.train("banana bandana", vocab=258)
@@ -92,10 +121,16 @@ class BytePairTokenizer:
     """
 
     def __init__(self, merges: Iterable[Sequence[int]] = ()) -> None:
-        self.ranks: dict[Pair, int] = {(a, b): 256 + i for i, (a, b) in enumerate(merges)}
+        self.ranks: dict[Pair, int] = {}
         self.bytes = [bytes([i]) for i in range(256)]
-        for left, right in self.ranks:
-            self.bytes.append(self.bytes[left] + self.bytes[right])
+        for pair in map(tuple, merges):
+            if len(pair) != 2 or not 0 <= min(pair) <= max(pair) < len(self.bytes):
+                raise ConfigError(
+                    f"merges must be pairs of tokens made before them, but merge {len(self.ranks)} "
+                    f"is {pair}; pass the merges of a trained tokenizer, in their order."
+                )
+            self.ranks[pair] = len(self.bytes)
+            self.bytes.append(self.bytes[pair[0]] + self.bytes[pair[1]])
         self._known: dict[str, list[int]] = {}
 
     def __len__(self) -> int:
@@ -170,7 +205,12 @@ class BytePairTokenizer:
         return word
 
     def decode(self, tokens: Iterable[int]) -> str:
-        """Turn tokens into text; bytes that are no whole character become U+FFFD."""
+        """Turn tokens into text; bytes that are no whole character become U+FFFD.
+
+        Raises:
+            DataError: A number is no token.
+        """
+        tokens = _known_tokens(tokens, len(self.bytes))
         return b"".join(self.bytes[token] for token in tokens).decode("utf8", errors="replace")
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ..attention import record_weights
-from ..checks import check_images, check_sizes, check_tokens
+from ..checks import check_images, check_indices, check_sizes
 from ..errors import ConfigError, ShapeError, choose
 from .block import Block, BlockConfig
 from .initialisation import initialise
@@ -159,7 +159,7 @@ class ViT(nn.Module):
         check_images("images", images, (config.channels, config.image_size, config.image_size))
         x = self.patches(patchify(images, config.patch)) + self.positions[self.extra :]  # b n d
         if keep is not None:
-            check_tokens("keep", keep, config.patches)
+            check_indices("keep", keep, config.patches)
             x = x.gather(1, repeat(keep, "b n -> b n d", d=x.shape[-1]))
         first = self.class_token + self.positions[: self.extra]
         x = torch.cat([repeat(first, "n d -> b n d", b=len(x)), x], dim=1)
