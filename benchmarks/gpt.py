@@ -1,8 +1,10 @@
 """Our GPT beside torch's encoder, nanoGPT's recipe and x-transformers: speed, loss, generation.
 
-  1. Training tokens per second: attnoise GPT, torch.nn.TransformerEncoder (causal, norm first,
-     GELU) and x-transformers (TransformerWrapper and Decoder with fused attention), of equal size,
-     with learned positions and the same AdamW, taking turns step by step.
+  1. Training tokens per second: attnoise GPT with learned and with rotary positions, a model in
+     nanoGPT's layout (one matrix for query, key and value, fused attention; torch's own modules),
+     torch.nn.TransformerEncoder (causal, norm first, GELU) and x-transformers (TransformerWrapper
+     and Decoder with fused attention), of equal size, all with learned positions but the one, and
+     with the same AdamW, taking turns step by step.
   2. Validation loss after equal CPU-seconds: see `benchmarks.gpt_loss`.
   3. Generation from one token until a context of 256 is full: with a cache and without, one stream
      and sixteen, ours and x-transformers', taking turns; both draw from the whole distribution.
@@ -16,6 +18,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 
 import torch
@@ -29,12 +32,12 @@ from attnoise.training.optimizers import make_optimizers
 from attnoise.transformers import GPT, BlockConfig, GPTConfig, generate, initialise
 
 VOCAB, DEPTH, HEADS = 79, 4, 4
-SHAPES = ((128, 64, 24), (256, 256, 4))  # width, context, batch
+SHAPES = ((128, 64, 12), (128, 64, 24), (256, 256, 4))  # width, context, batch
 WIDTH, FULL = 128, 256  # of the models that write
 
 
-def make_ours(d: int, context: int) -> GPT:
-    block = BlockConfig(d=d, heads=HEADS, causal=True)
+def make_ours(d: int, context: int, positions: str | None = None) -> GPT:
+    block = BlockConfig(d=d, heads=HEADS, causal=True, positions=positions)
     return GPT(GPTConfig(vocab=VOCAB, max_length=context, depth=DEPTH, block=block))
 
 
@@ -61,6 +64,39 @@ class TorchGPT(nn.Module):
         return self.head(self.encoder(x, mask=self.mask[:n, :n], is_causal=True))
 
 
+class FusedLayer(nn.Module):
+    """A block in nanoGPT's layout: query, key and value from one matrix."""
+
+    def __init__(self, d: int) -> None:
+        super().__init__()
+        self.norm, self.mlp_norm = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.to_all, self.to_output = nn.Linear(d, 3 * d), nn.Linear(d, d)
+        self.mlp = nn.Sequential(nn.Linear(d, 4 * d), nn.GELU(), nn.Linear(4 * d, d))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        parts = self.to_all(self.norm(x)).chunk(3, dim=2)
+        query, key, value = (part.unflatten(2, (HEADS, -1)).transpose(1, 2) for part in parts)
+        answer = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+        x = x + self.to_output(answer.transpose(1, 2).flatten(2))
+        return x + self.mlp(self.mlp_norm(x))
+
+
+class FusedGPT(nn.Module):
+    """nanoGPT's layout by torch's own modules; head and embedding share their weights."""
+
+    def __init__(self, d: int, context: int) -> None:
+        super().__init__()
+        self.tokens, self.positions = nn.Embedding(VOCAB, d), nn.Embedding(context, d)
+        self.layers = nn.Sequential(*(FusedLayer(d) for _ in range(DEPTH)), nn.LayerNorm(d))
+        self.head = nn.Linear(d, VOCAB, bias=False)
+        initialise(self)
+        self.head.weight = self.tokens.weight
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        x = self.tokens(tokens) + self.positions(torch.arange(tokens.shape[1]))
+        return self.head(self.layers(x))
+
+
 def make_x_transformers(d: int, context: int) -> TransformerWrapper:
     layers = Decoder(dim=d, depth=DEPTH, heads=HEADS, attn_dim_head=d // HEADS, attn_flash=True)
     return TransformerWrapper(
@@ -70,6 +106,8 @@ def make_x_transformers(d: int, context: int) -> TransformerWrapper:
 
 MAKERS: dict[str, Callable[[int, int], nn.Module]] = {
     "ours": make_ours,
+    "ours, rotary": partial(make_ours, positions="rotary"),
+    "nanoGPT layout": FusedGPT,
     "torch": TorchGPT,
     "x-transformers": make_x_transformers,
 }
@@ -93,12 +131,14 @@ def compare_speed(d: int, context: int, batch: int, rounds: int) -> None:
     torch.manual_seed(0)
     models = {name: make(d, context).train() for name, make in MAKERS.items()}
     optimizers = {name: make_optimizers(model, 1e-3)[0] for name, model in models.items()}
-    assert count_parameters(models["ours"]) == count_parameters(models["torch"])
+    for name in ("nanoGPT layout", "torch"):
+        assert count_parameters(models["ours"]) == count_parameters(models[name])
     generator = torch.Generator().manual_seed(0)
     seconds: dict[str, list[float]] = {name: [] for name in models}
     for turn in range(rounds + 3):
         tokens = torch.randint(VOCAB, (batch, context + 1), generator=generator)
-        order = [*models][turn % 3 :] + [*models][: turn % 3]  # nobody is always the first
+        first = turn % len(models)
+        order = [*models][first:] + [*models][:first]  # nobody is always the first
         for name in order:
             model = models[name]
             found = seconds_of(train_step, model, optimizers[name], tokens)

@@ -89,6 +89,30 @@ def test_query_that_may_attend_nowhere_gets_zero_without_nan():
         assert torch.isfinite(query.grad).all()
 
 
+class Attends(torch.nn.Module):
+    def forward(self, query, key, value, mask):
+        return fused_attention(query, key, value, mask, bias=torch.zeros(2, 3))
+
+
+@pytest.mark.bad_input  # the exporter does not follow the run-time shape checks
+@pytest.mark.filterwarnings("ignore")  # of the exporter's own
+def test_an_exported_query_that_may_attend_nowhere_gets_zero(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    names = ("query", "key", "value", "mask")
+    shapes = ((1, 1, 2, 7), (1, 1, 3, 7), (1, 1, 3, 5))  # the exporter wants four axes
+    tensors = [draw(*shape, seed=i) for i, shape in enumerate(shapes)]
+    tensors.append(torch.tensor([[True, False, True], [False, False, False]]))
+    file = str(tmp_path / "attention.onnx")
+    torch.onnx.export(
+        Attends(), tuple(tensors), file, input_names=names, dynamo=True, verbose=False
+    )
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    feed = {name: x.numpy() for name, x in zip(names, tensors, strict=True)}
+    (found,) = session.run(None, feed)
+    assert (found[0, 0, 1] == 0).all()
+    assert_close(torch.from_numpy(found), Attends()(*tensors))
+
+
 BAD = {
     "query and key must have the same width, but query is 7 wide and key is 3": ((5, 7), (11, 3), (11, 2), None),
     "key and value must have the same number of positions, but key has 11": ((5, 7), (11, 7), (2, 7), None),

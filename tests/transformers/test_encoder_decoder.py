@@ -1,6 +1,4 @@
-"""The encoder-decoder: what may influence what, its loss, greedy and beam search."""
-
-import itertools
+"""The encoder-decoder: what may influence what, and its loss."""
 
 import pytest
 import torch
@@ -11,8 +9,6 @@ from attnoise.transformers import (
     BlockConfig,
     EncoderDecoder,
     EncoderDecoderConfig,
-    beam_search,
-    greedy_decode,
     teacher_forcing_loss,
 )
 
@@ -66,66 +62,12 @@ def test_loss_is_the_mean_of_minus_log_p():
     assert_close(teacher_forcing_loss(model, source, target), expected)
 
 
-def log_probability(model, source, written):
-    """Return log P(written, end | source) one token at a time."""
-    target = torch.tensor([[1, *written, 2]])
-    log_p = model(source, target[:, :-1]).log_softmax(dim=-1)
-    return log_p.gather(2, target[:, 1:, None]).sum().item()
-
-
-def test_beam_search_as_wide_as_the_vocabulary_finds_the_best():
-    model = make(target_vocab=6, max_length=4)
-    with torch.no_grad():
-        model.head.weight.mul_(5.0)
-    for seed in range(3):
-        source = tokens(1, 4, vocab=11, seed=seed)
-        # every answer of up to two tokens, ended: what fits into max_length
-        answers = [a for n in range(3) for a in itertools.product([0, 1, 3, 4, 5], repeat=n)]
-        best = max(answers, key=lambda a: log_probability(model, source, a))
-        found, score = beam_search(model, source, beams=6, length_penalty=0.0)
-        ended = found[0].tolist()[: len(best) + 1]
-        if 2 in found[0].tolist():
-            assert ended == [*best, 2]
-            assert_close(score.item(), log_probability(model, source, best), atol=1e-5, rtol=1e-5)
-
-
-def test_one_beam_is_greedy():
-    model, source = make(positions="rotary"), tokens(3, 5, vocab=11)
-    assert_close(beam_search(model, source, beams=1)[0], greedy_decode(model, source))
-
-
-def test_sources_of_a_batch_do_not_mix():
-    model, source = make(), tokens(3, 5, vocab=11)
-    together, scores = beam_search(model, source, beams=3)
-    for i in range(3):
-        alone, score = beam_search(model, source[i : i + 1], beams=3)
-        length = alone.shape[1]
-        assert_close(together[i, :length], alone[0])
-        assert_close(scores[i : i + 1], score, atol=1e-5, rtol=1e-5)
-
-
-def test_nothing_follows_the_end():
-    model, source = make(), tokens(29, 5, vocab=11)
-    model.head.weight.data[[0, 2]] = model.head.weight.data[[2, 0]]  # says end where it said pad
-    for written in (greedy_decode(model, source), beam_search(model, source, beams=3)[0]):
-        ended = 0
-        for row in written.tolist():
-            if 2 in row[:-2]:
-                ended += 1
-                assert set(row[row.index(2) + 1 :]) == {0}
-        assert ended >= 3
-
-
 @pytest.mark.bad_input
 def test_bad_input_is_named():
     with pytest.raises(ShapeError, match="source_tokens must have 1 to 13 tokens, but has 14"):
         make()(tokens(1, 14, vocab=11), tokens(1, 3))
     with pytest.raises(ShapeError, match="target_tokens must have 1 to 13 tokens, but has 0"):
         make()(tokens(1, 4, vocab=11), tokens(1, 0))
-    with pytest.raises(
-        ConfigError, match="beams must be a whole number of at least 1, but it is 0"
-    ):
-        beam_search(make(), tokens(1, 4), beams=0)
     with pytest.raises(ConfigError, match="three tokens of both vocabularies.*0, 1 and 1"):
         EncoderDecoderConfig(source_vocab=5, target_vocab=5, end=1)
     with pytest.raises(ConfigError, match="block must be neither causal"):

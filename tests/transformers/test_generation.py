@@ -40,6 +40,8 @@ def run(model, prompts=PROMPTS, seed=0, **options):
     ("sampling", "expected"),
     [
         ({}, [0.4, 0.3, 0.2, 0.1]),
+        ({"temperature": 0.0}, [1, 0, 0, 0]),
+        ({"temperature": 0.0, "top_k": 3, "top_p": 0.9, "min_p": 0.1}, [1, 0, 0, 0]),
         ({"temperature": 0.5}, [16 / 30, 9 / 30, 4 / 30, 1 / 30]),
         ({"top_k": 2}, [4 / 7, 3 / 7, 0, 0]),
         ({"top_p": 0.5}, [4 / 7, 3 / 7, 0, 0]),  # the first two are the first to reach it
@@ -69,6 +71,23 @@ def test_sampling_always_leave_a_distribution(seed, temperature, top_k, top_p, m
     assert_close(p.sum(dim=-1), torch.ones(3))
     assert ((p > 0).sum(dim=-1) <= top_k).all()
     assert (p.argmax(dim=-1) == logits.argmax(dim=-1)).all()
+
+
+def test_temperature_zero_takes_the_first_of_equals_and_needs_no_draw():
+    assert reshape_distribution(torch.tensor([1.0, 3.0, 3.0]), temperature=0.0).tolist() == [
+        0,
+        1,
+        0,
+    ]
+    huge = torch.tensor([1e38, -1e38, 0.0])
+    assert reshape_distribution(huge, temperature=0.0).tolist() == [1, 0, 0]
+    model = make()
+    one, other = (run(model, seed=seed, temperature=0.0, max_new_tokens=9) for seed in (0, 1))
+    assert_close(one, other, atol=0, rtol=0)
+    text = list(PROMPTS[0])
+    for token in one[0].tolist():
+        assert token == model(torch.tensor([text]))[0, -1].argmax().item()
+        text.append(token)
 
 
 def test_equal_logits_keep_no_more_than_k():

@@ -16,7 +16,6 @@ from attnoise.transformers import (
     GPTConfig,
     ViT,
     ViTConfig,
-    initialise,
 )
 
 MODELS = {
@@ -61,22 +60,3 @@ def test_a_block_may_move_from_one_model_to_another():
     bert.blocks[0].load_state_dict(vit.blocks[0].state_dict())
     x = torch.randn(2, 7, 12, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(bert.blocks[0](x), vit.blocks[0](x), atol=0, rtol=0)
-
-
-def test_a_fresh_stack_keeps_the_size_of_its_stream_at_any_depth():
-    x = torch.randn(3, 11, 64, generator=torch.Generator().manual_seed(0))
-    sizes = {}
-    for depth in (2, 32):
-        torch.manual_seed(0)
-        stack = nn.Sequential(*(Block(BlockConfig(d=64, heads=4)) for _ in range(depth)))
-        initialise(stack, std=64**-0.5)
-        added = stack(x) - x
-        sizes[depth] = added.std().item()
-    assert 0.1 < sizes[2] < 1.5
-    assert 0.5 < sizes[32] / sizes[2] < 2, sizes
-
-
-def test_initialise_leaves_the_zeros_of_a_condition():
-    block = Block(BlockConfig(d=12, heads=3, condition_width=5))
-    initialise(block)
-    assert not block.modulation.to_vectors.weight.any()

@@ -1,4 +1,4 @@
-"""ViT: equal to transformers' on copied weights; patches; roll-out; masked pre-training."""
+"""ViT: equal to transformers' on copied weights; patches; roll-out."""
 
 import pytest
 import torch
@@ -10,7 +10,6 @@ from attnoise.attention import record_weights
 from attnoise.errors import ConfigError, ShapeError
 from attnoise.transformers import (
     BlockConfig,
-    MaskedAutoencoder,
     ViT,
     ViTConfig,
     attention_rollout,
@@ -120,32 +119,6 @@ def test_hidden_patches_have_no_influence_on_what_is_seen():
     assert seen.shape == (2, 4, 20)
 
 
-def test_autoencoder_predicts_from_what_it_sees_alone_and_is_scored_on_the_rest():
-    coder, x = MaskedAutoencoder(make("mean"), mask_ratio=6 / 9), images(2)
-
-    def run(pictures):
-        return coder(pictures, torch.Generator().manual_seed(0))
-
-    reconstruction, hidden = run(x)
-    assert (hidden.sum(dim=1) == 6).all()
-    patches = patchify(x, 5)
-    patches[hidden] = 9.0
-    assert_close(run(unpatchify(patches, 5, 3))[0], reconstruction)
-    expected = (reconstruction - patchify(x, 5))[hidden].square().mean()
-    assert_close(coder.loss(x, torch.Generator().manual_seed(0)), expected)
-
-
-def test_autoencoder_puts_each_patch_back_in_its_place():
-    coder, x = MaskedAutoencoder(make("mean"), mask_ratio=6 / 9), images(1)
-    torch.nn.init.zeros_(coder.mask_token)
-    torch.nn.init.zeros_(coder.positions)
-    coder.blocks = torch.nn.ModuleList()  # what was seen goes straight to the head
-    reconstruction, hidden = coder(x, torch.Generator().manual_seed(0))
-    keep = (~hidden[0]).nonzero()[:, 0]
-    expected = coder.head(coder.norm(coder.vit.encode(x, keep[None])))
-    assert_close(reconstruction[:, keep], expected, atol=1e-5, rtol=1e-5)
-
-
 @pytest.mark.bad_input
 def test_bad_input_is_named():
     with pytest.raises(
@@ -160,6 +133,3 @@ def test_bad_input_is_named():
         ViTConfig(pool="max")
     with pytest.raises(ConfigError, match="block.causal must be False: every patch"):
         make(causal=True)
-    for ratio in (0.0, 1.0):
-        with pytest.raises(ConfigError, match="at least one and leave at least one"):
-            MaskedAutoencoder(make(), mask_ratio=ratio)

@@ -155,7 +155,8 @@ class Rotary(nn.Module):
         if end > len(self.cos) or self.cos.device != x.device:
             self._fill(max(2 * end, 64), x.device)
         cos, sin = self.cos[start:end].to(x.dtype), self.sin[start:end].to(x.dtype)  # n k
-        return x * cos + PARTNERS[self.layout](x) * sin
+        # In place on the fresh copy that PARTNERS make: every pass over memory costs as much.
+        return PARTNERS[self.layout](x).mul_(sin).addcmul_(x, cos)
 
 
 def _other_half(x: Float[Tensor, "*b k"]) -> Float[Tensor, "*b k"]:
