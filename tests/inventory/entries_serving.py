@@ -409,7 +409,8 @@ FIGURES = {
     "figures.draw_digit": figure(
         "draw_digit",
         [{"images": torch.ones(2, 1, 8, 8)}, {"labels": torch.tensor([1])},
-         {"logits": torch.ones(3, 10)}, {"sources": torch.ones(2, 4)}],
+         {"logits": torch.ones(3, 10)}, {"sources": torch.ones(2, 5)},
+         {"sources": torch.ones(2, 9)}],  # 5 make no square, and 3 x 3 do not divide 28
         images=torch.ones(2, 1, 28, 28), labels=torch.tensor([1, 2]), logits=torch.ones(2, 10),
         sources=torch.ones(2, 49)),
     "figures.draw_flow": figure(
