@@ -85,7 +85,7 @@ def compare_speed(rounds: int) -> None:
     """Time training steps, taking turns, so that a busy moment hits all alike."""
     torch.manual_seed(0)
     ones, generator = contestants(), torch.Generator().manual_seed(0)
-    optimizers = [make_optimizers(one.model, 1e-3, name="adamw") for one in ones]
+    optimizers = [make_optimizers(one.model, 1e-3, optimizer="adamw") for one in ones]
     seconds: list[list[float]] = [[] for _ in ones]
     for turn in range(rounds + 2):
         for one, own, found in zip(ones, optimizers, seconds, strict=True):

@@ -145,6 +145,17 @@ def check_sizes(**sizes: int | None) -> None:
             raise ConfigError(f"{name} must be a whole number of at least 1, but it is {size!r}.")
 
 
+def check_counts(**counts: int) -> None:
+    """Check that counts are whole numbers of at least 0.
+
+    Raises:
+        ConfigError: One is not.
+    """
+    for name, count in counts.items():
+        if not (_is_whole(count) and count >= 0):
+            raise ConfigError(f"{name} must be a whole number of at least 0, but it is {count!r}.")
+
+
 def check_positive(**numbers: float) -> None:
     """Check that numbers are above 0 and finite.
 

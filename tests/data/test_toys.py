@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from attnoise.data import Checkerboard, GaussianMixture, ring_of_gaussians, spiral
-from attnoise.errors import ConfigError, ShapeError
+from attnoise.errors import ConfigError, DataError, ShapeError
 
 TOYS = {"ring": ring_of_gaussians(), "spiral": spiral(), "board": Checkerboard()}
 
@@ -70,3 +70,13 @@ def test_bad_input_is_named():
             toy.sample(0)
     with pytest.raises(ShapeError, match=r"centres must have shape .*\(5,\)"):
         GaussianMixture(torch.zeros(5), 0.1)
+    with pytest.raises(ShapeError, match="floating-point dtype.*int64"):
+        GaussianMixture(torch.zeros(5, 2, dtype=torch.long), 0.1)
+    with pytest.raises(DataError, match="centres must be finite"):
+        GaussianMixture(torch.tensor([[0.0, math.nan]]), 0.1)
+    with pytest.raises(ConfigError, match="fields must be a whole number"):
+        Checkerboard(4.0)
+    for density in (ring_of_gaussians(), Checkerboard()):
+        for shape in ((3,), (5, 3), (5, 3, 2)):
+            with pytest.raises(ShapeError, match=r"x must have shape \(points, 2\)"):
+                density.log_prob(torch.zeros(shape))

@@ -23,7 +23,7 @@ def test_gaussian_baseline_has_each_class_mean_and_spread():
         assert torch.allclose(fake.mean(0), real.mean(0), atol=0.03)
         assert torch.allclose(fake.T.cov(), real.T.cov(), atol=0.01)
     assert drawn.min() >= -1 and drawn.max() <= 1
-    with pytest.raises(DataError, match="class 3 has 1 images"):
+    with pytest.raises(DataError, match="labels must name each class twice.*class 3 has 1"):
         PerClassGaussian(images[:3], torch.tensor([2, 2, 3]))
 
 
@@ -66,3 +66,13 @@ def test_bad_input_is_named():
         gaussian.sample(torch.tensor([0, 2]), torch.Generator())
     with pytest.raises(DataError, match=r"\[5\] have none"):
         class_means(images, labels, torch.tensor([0, 5]))
+
+
+def test_the_same_noise_whatever_the_precision_of_the_images():
+    images = torch.rand(20, 3, generator=torch.Generator().manual_seed(0))
+    labels, wanted = torch.zeros(20).long(), torch.zeros(4).long()
+    drawn = [
+        PerClassGaussian(images.to(dtype), labels).sample(wanted, torch.Generator().manual_seed(1))
+        for dtype in (torch.float32, torch.float64)
+    ]
+    torch.testing.assert_close(*drawn)

@@ -59,5 +59,9 @@ def test_what_is_no_image_is_refused(load):
             method(images.byte())
         with pytest.raises(ShapeError, match="images must have shape"):
             method(images[..., 1:])
-    with pytest.raises(ShapeError, match=r"labels must have shape \(2,\)"):
-        classifier.agreement(images, torch.zeros(3).long())
+    for labels in (torch.zeros(3), torch.zeros(1), torch.zeros(2, 1), torch.zeros(())):
+        with pytest.raises(ShapeError, match=r"labels must have shape \(2,\)"):
+            classifier.agreement(images, labels.long())
+    with pytest.raises(ShapeError, match="one class per image, at least one"):
+        classifier.agreement(images[:0], torch.zeros(0).long())
+    assert classifier.classify(images[:0]).shape == (0,)

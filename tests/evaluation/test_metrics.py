@@ -172,3 +172,7 @@ def test_settings_out_of_range_are_named():
         two_sample_test(x, x[:4])
     with pytest.raises(DataError, match="samples must hold at least two"):
         nearest_distances(np.zeros((3, 0)), x)
+    with pytest.raises(DataError, match="unseen must be finite"):
+        memorisation_alarm(x, x, np.full((6, 3), np.nan))
+    with pytest.raises(ShapeError, match="unseen and train must be equally wide"):
+        memorisation_alarm(x, x, x[:, :2])

@@ -83,5 +83,7 @@ def test_bad_input_is_named():
         bits_per_character(1.0, 3, 0)
     with pytest.raises(ConfigError, match="tokens must be a whole number"):
         bits_per_character(1.0, 0, 3)
-    with pytest.raises(ConfigError, match="nats_per_token must be finite, but it is nan"):
-        bits_per_character(math.nan, 3, 3)
+    for nats in (math.nan, math.inf, -0.1):
+        with pytest.raises(ConfigError, match="nats_per_token must be finite and at least 0, but"):
+            bits_per_character(nats, 3, 3)
+    assert bits_per_character(0.0, 3, 3) == 0

@@ -50,7 +50,7 @@ def test_more_steps_end_nearer_and_the_sentence_says_so():
 
 @pytest.mark.bad_input
 def test_it_names_what_it_cannot_draw():
-    with pytest.raises(ShapeError, match="noise must be points in the plane"):
+    with pytest.raises(ShapeError, match="noise must be 1 or more points in the plane"):
         draw_flow(torch.zeros(5, 3))
-    with pytest.raises(ShapeError, match="points must be points in the plane"):
+    with pytest.raises(ShapeError, match="points must be 1 or more points in the plane"):
         draw_flow(torch.zeros(5, 2), torch.zeros(0, 2))

@@ -250,7 +250,7 @@ def test_builders_refuse_what_does_not_fit():
         attention_query(KEYS, VALUES[:3])
     with pytest.raises(ConfigError, match="Angle of the query"):
         attention_query(KEYS, VALUES, start=(31, 2.0))
-    with pytest.raises(ShapeError, match=r"data and x0 must be points in the plane.*\(3,\)"):
+    with pytest.raises(ShapeError, match=r"x0 must be a point in the plane.*\(3,\)"):
         posterior_mean(DATA, torch.zeros(3), SCHEDULE, [1, 2])
     with pytest.raises(ConfigError, match=r"times must be above 0.*\[0, 2\]; leave t = 0 out"):
         posterior_mean(DATA, DATA[0], SCHEDULE, [0, 2])

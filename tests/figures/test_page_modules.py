@@ -162,7 +162,8 @@ def interpolation_cases():
     corners = normal(3, 4, 7)
     for u, v in ((0, 0), (1, 0), (0.3, 0.8), (1, 1)):
         code = f"between(given.corners, {u}, {v})"
-        case(f"between {u} {v}", code, between(corners, u, v), corners=corners)
+        expected = between(corners.view(4, 7, 1, 1), u, v).flatten()
+        case(f"between {u} {v}", code, expected, corners=corners)
     points, noise = normal(4, 9, 2), normal(5, 1, 2)
     for solver, steps in (("euler", 1), ("euler", 5), ("heun", 4)):
         for t in (1.0, 0.75, 0.41, 0.05, 0.0):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from .entries_core import _counts as counts
-from .entries_core import gpt
+from .entries_core import gpt, vit
 from .entries_denoising import points
 from .kinds import Entry, Place
 from .names import find
@@ -201,6 +201,9 @@ TRAINING = {
         call=lambda at: (find("training.progress_bar"), {"steps": range(3)}),
         but={"ranges": "it shows any range"},
     ),
+    **{f"training.{name}": Entry(family="plain", call=lambda at, n=name: (find(f"training.{n}"), {}),
+                                 but=NO_BAD)
+       for name in ("join_processes", "leave_processes", "local_device")},
     "training.orthogonalise": Entry(
         family="function",
         call=lambda at: (find("training.orthogonalise"), {"matrix": at.normal(4, 6)}),
@@ -219,13 +222,14 @@ TRAINING = {
     "training.make_optimizers": Entry(
         family="plain",
         call=lambda at: (find("training.make_optimizers"), {"model": gpt(at), "lr": 0.1}),
-        bad=[{"name": "sgd"}, {"lr": nan}, {"lr": -1.0}, {"weight_decay": nan}],
+        bad=[{"optimizer": "sgd"}, {"lr": nan}, {"lr": -1.0}, {"weight_decay": nan}],
         also=["device"],
     ),
     "training.save_checkpoint": Entry(
         family="plain",
         call=lambda at: (find("training.save_checkpoint"),
                          {"path": Path(tempfile.mkdtemp()) / "name", "model": gpt(at), "card": {}}),
+        aka=["proc/none/name"],  # what could not be written says more than the argument's name
         bad=[{"model": torch.nn.Linear(2, 2)}, {"path": "/proc/none/name"}],
         also=["device"],
     ),
@@ -405,7 +409,8 @@ FIGURES = {
     "figures.draw_digit": figure(
         "draw_digit",
         [{"images": torch.ones(2, 1, 8, 8)}, {"labels": torch.tensor([1])},
-         {"logits": torch.ones(3, 10)}, {"sources": torch.ones(2, 4)}],
+         {"logits": torch.ones(3, 10)}, {"sources": torch.ones(2, 5)},
+         {"sources": torch.ones(2, 9)}],  # 5 make no square, and 3 x 3 do not divide 28
         images=torch.ones(2, 1, 28, 28), labels=torch.tensor([1, 2]), logits=torch.ones(2, 10),
         sources=torch.ones(2, 49)),
     "figures.draw_flow": figure(

@@ -166,7 +166,7 @@ def test_a_few_steps_beat_the_mean_picture(bottleneck):
 )
 def test_bad_settings(settings, part):
     with pytest.raises(ConfigError, match=part):
-        Autoencoder(AutoencoderConfig(**(SMALL | settings)))
+        AutoencoderConfig(**(SMALL | settings))
 
 
 @pytest.mark.bad_input

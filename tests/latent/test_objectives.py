@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from attnoise.errors import ConfigError
+from attnoise.errors import ConfigError, ShapeError
 from attnoise.latent import (
     Autoencoder,
     AutoencoderConfig,
     autoencoder_loss,
     elbo,
     kl_to_standard_normal,
+    reparameterise,
 )
 
 STD = 0.3
@@ -136,3 +137,10 @@ def test_the_defaults_are_a_tenth_and_no_rate():
     assert torch.equal(elbo(model, x, seeded(4)).total, elbo(model, x, seeded(4), std=0.1).total)
     bare = autoencoder_loss(model, x, seeded(4))
     assert torch.equal(bare, autoencoder_loss(model, x, seeded(4), kl_weight=0.0))
+
+
+@pytest.mark.bad_input
+def test_every_mean_needs_its_variance():
+    for function in (kl_to_standard_normal, lambda a, b: reparameterise(a, b, seeded())):
+        with pytest.raises(ShapeError, match=r"same shape, but theirs are \(2, 3\) and \(3,\)"):
+            function(torch.zeros(2, 3), torch.zeros(3))

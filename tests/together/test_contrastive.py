@@ -113,3 +113,14 @@ def test_runs_on_another_device_and_can_be_copied():
 def test_the_empty_caption_has_an_embedding():
     pair = make_pair()
     assert torch.isfinite(pair.embed_captions(encode_captions([None]))).all()
+
+
+def test_half_precision_is_near_even_for_an_empty_caption():
+    pair, (pictures, tokens) = make_pair(), some()
+    tokens[0] = 0
+    precise = pair.loss(pictures, tokens).item()
+    assert pair.embed_captions(tokens)[0].norm() == 0
+    for dtype in (torch.float16, torch.bfloat16):
+        rough = pair.to(dtype)
+        assert rough.embed_captions(tokens).dtype == dtype
+        assert rough.loss(pictures.to(dtype), tokens).item() == pytest.approx(precise, rel=0.03)

@@ -11,7 +11,7 @@ import torch
 from attnoise.data.captions import MAX_LENGTH, WORDS, encode_captions, load_captions, parse_caption
 from attnoise.errors import ConfigError, DataError, ShapeError
 from attnoise.latent import Autoencoder, AutoencoderConfig
-from attnoise.together import TextToImage, TextToImageConfig
+from attnoise.together import TextToImage, TextToImageConfig, cross_attention_maps
 
 CONFIG = TextToImageConfig(d=16, depth=2, heads=2, text_width=12, text_depth=1, text_heads=3)
 RED, BLUE = "a small red ring left of a large blue cross", "a small blue ring"
@@ -150,6 +150,12 @@ def test_bad_input(model):
             model.loss(latents, tokens, seeded(), cond_drop_prob=rate)
     with pytest.raises(ShapeError, match="one caption per latent, but there are 1 captions and 2"):
         model.loss(latents, tokens[:1], seeded())
+    with pytest.raises(ShapeError, match=r"latents must have shape \(batch, 4, 8, 8\)"):
+        model.loss(latents[:, 1:], tokens, seeded())
+    with pytest.raises(DataError, match="latents must be finite"):
+        model.loss(latents * math.nan, tokens, seeded())
+    with pytest.raises(ShapeError, match=r"latents must have shape \(batch, 4, 8, 8\)"):
+        cross_attention_maps(model, latents[:, 1:], torch.ones(2), tokens)
     with pytest.raises(DataError, match="tokens must lie between 0 and 19"):
         model(latents, torch.ones(2), tokens + 17)
     with pytest.raises(ConfigError, match="time must"):

@@ -13,6 +13,7 @@ from attnoise.errors import CheckpointError
 from attnoise.together import DiT, DiTConfig
 from attnoise.training import checkpoints
 from attnoise.training.checkpoints import load_checkpoint, save_checkpoint
+from attnoise.transformers import GPT, GPTConfig
 
 CONFIG = DiTConfig(image_size=6, channels=1, d=12, depth=1, heads=3, classes=5)
 
@@ -49,6 +50,15 @@ def test_a_loaded_checkpoint_can_be_saved_with_its_own_card(saved):
     assert new_card["sha256"] != card["sha256"]
 
 
+def test_tied_weights_are_saved_whole_and_come_back_tied(tmp_path):
+    model = GPT(GPTConfig(vocab=7, depth=1))
+    assert model.head.weight is model.tokens.weight
+    save_checkpoint(tmp_path / "tied", model, {})
+    again, _ = load_checkpoint(tmp_path / "tied")
+    assert torch.equal(again.tokens.weight, model.tokens.weight)
+    assert again.head.weight is again.tokens.weight
+
+
 def test_half_precision_rounds_and_halves(saved):
     model, path = saved
     save_checkpoint(path.with_name("half"), model, {}, half=True)
@@ -76,6 +86,7 @@ def edit(**changes):
         (".safetensors", lambda b: b[:-100], "the file is truncated or was changed"),
         (".safetensors", lambda b: b[:-1] + bytes([b[-1] ^ 1]), "truncated or was changed"),
         (".json", lambda b: b[:40], "is not a card"),
+        (".json", lambda b: b"[]", "is not a card, but a list"),
         (".json", edit(sha256="0" * 64), "its card says 000000000000"),
         (".json", edit(model="Mamba"), "describes no model of ours.*'Mamba'"),
         (".json", edit(config={"width": 3}), "describes no model of ours.*width"),

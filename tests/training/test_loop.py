@@ -2,6 +2,7 @@
 
 import errno
 import io
+import math
 import os
 import pickle
 import signal
@@ -62,6 +63,20 @@ def test_rate_rises_to_the_peak_and_falls_to_a_tenth():
     assert [r.lr for r in records] == pytest.approx(
         [learning_rate(s, 20, 2.0, 4) for s in range(1, 21)]
     )
+
+
+@pytest.mark.bad_input
+def test_a_rate_of_no_step_is_refused():
+    good = {"step": 1, "steps": 10, "peak": 1.0, "warmup": 0}
+    assert learning_rate(**good) == pytest.approx(0.1 + 0.45 * (1 + math.cos(0.1 * math.pi)))
+    for bad, message in (
+        ({"step": 0}, "step must be a whole number of at least 1, but it is 0"),
+        ({"steps": 2.5}, "steps must be a whole number"),
+        ({"warmup": -1}, "warmup must be a whole number of at least 0, but it is -1"),
+        ({"peak": math.nan}, "peak must be above 0 and finite"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            learning_rate(**{**good, **bad})
 
 
 def test_long_gradients_are_cut_and_the_length_before_is_reported():
@@ -272,6 +287,8 @@ def test_a_bar_for_those_who_ask(capfd, monkeypatch):
         ({"accumulate": 0}, "accumulate = 0"),
         ({"check_every": 0}, "check_every = 0"),
         ({"save_every": 0}, "save_every = 0"),
+        ({"accumulate": 1.5}, "accumulate must be a whole number of at least 1"),
+        ({"warmup": 2.5}, "warmup must be a whole number of at least 0, but warmup = 2.5"),
     ],
 )
 def test_bad_settings_are_named_before_the_first_step(options, message):

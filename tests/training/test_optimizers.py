@@ -1,5 +1,7 @@
 """Muon: nearly orthogonal steps, torch's own arithmetic, and who gets which weights."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.testing import assert_close
 
-from attnoise.errors import ConfigError
+from attnoise.errors import ConfigError, ShapeError
 from attnoise.training.optimizers import (
     Muon,
     make_optimizers,
@@ -117,10 +119,28 @@ def test_muon_learns():
     assert (weight - target).norm() < 0.2 * target.norm()
 
 
+@pytest.mark.bad_input
 def test_bad_input_is_named():
-    with pytest.raises(ConfigError, match=r"Muon takes matrices alone.*shape \(5,\)"):
+    with pytest.raises(ShapeError, match=r"matrix must have shape \(rows, columns\).*\(5,\)"):
+        orthogonalise(torch.zeros(5))
+    with pytest.raises(ShapeError, match="floating-point dtype.*int64"):
+        orthogonalise(torch.zeros(5, 3, dtype=torch.long))
+    with pytest.raises(ConfigError, match="steps must be a whole number of at least 0"):
+        orthogonalise(torch.zeros(5, 3), steps=-1)
+    assert orthogonalise(torch.eye(3), steps=0).norm() == pytest.approx(1)
+    for options, message in (
+        ({"lr": math.nan}, "lr must be finite and at least 0, but it is nan"),
+        ({"lr": -1.0}, "lr must be finite"),
+        ({"weight_decay": -0.1}, "weight_decay must be finite"),
+        ({"momentum": 1.0}, r"momentum must lie in \[0, 1\), but it is 1.0"),
+        ({"momentum": math.nan}, "momentum must lie in"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            Muon([nn.Parameter(torch.zeros(2, 2))], **options)
+    Muon([nn.Parameter(torch.zeros(2, 2))], lr=0.0, momentum=0.0)
+    with pytest.raises(ConfigError, match=r"params must be matrices.*shape \(5,\)"):
         Muon([nn.Parameter(torch.zeros(5))])
     with pytest.raises(ConfigError, match="optimizer must be one of 'adamw', 'muon'"):
-        make_optimizers(nn.Linear(2, 2), 1e-3, name="sgd")
+        make_optimizers(nn.Linear(2, 2), 1e-3, optimizer="sgd")
     with pytest.raises(ConfigError, match="hidden matrices lie in `blocks`, but Linear has none"):
-        make_optimizers(nn.Linear(2, 2), 1e-3, name="muon")
+        make_optimizers(nn.Linear(2, 2), 1e-3, optimizer="muon")

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..checks import check_positive, check_sizes
-from ..errors import ConfigError, ShapeError
+from ..checks import check_positive, check_sizes, values_may_be_read
+from ..errors import ConfigError, DataError, ShapeError
 
 
 def _device(generator: torch.Generator | None) -> torch.device | None:
@@ -24,15 +24,19 @@ class GaussianMixture:
         std: Their standard deviation, above 0, in the unit of the plane.
 
     Raises:
-        ShapeError: centres is not a list of points.
+        ShapeError: centres is not a list of points with floating-point numbers.
+        DataError: On the CPU: centres holds NaN or infinity.
         ConfigError: std is not above 0 and finite.
     """
 
     def __init__(self, centres: Float[Tensor, "m e"], std: float) -> None:
-        if centres.ndim != 2 or not len(centres):
+        if centres.ndim != 2 or not len(centres) or not centres.is_floating_point():
             raise ShapeError(
-                f"centres must have shape (blobs, axes), but its shape is {tuple(centres.shape)}."
+                f"centres must have shape (blobs, axes) and a floating-point dtype, but it has "
+                f"{tuple(centres.shape)} and {centres.dtype}."
             )
+        if values_may_be_read(centres) and not bool(torch.isfinite(centres).all()):
+            raise DataError("centres must be finite, but it holds NaN or infinity.")
         check_positive(std=std)
         self.centres, self.std = centres, std
 
@@ -45,11 +49,21 @@ class GaussianMixture:
         return self.centres[which.to(self.centres.device)] + self.std * noise.to(self.centres)
 
     def log_prob(self, x: Float[Tensor, "n e"]) -> Float[Tensor, " n"]:
-        """Return the natural logarithm of the density at each point."""
+        """Return the natural logarithm of the density at each point.
+
+        Raises:
+            ShapeError: x is not a list of points with as many axes as the centres.
+        """
         m, e = self.centres.shape
+        _check_points(x, e)
         square = torch.cdist(x, self.centres).square() / (2 * self.std**2)
         constant = math.log(m) + e * math.log(self.std * math.sqrt(2 * math.pi))
         return (-square).logsumexp(dim=-1) - constant
+
+
+def _check_points(x: Tensor, axes: int) -> None:
+    if x.ndim != 2 or x.shape[1] != axes:
+        raise ShapeError(f"x must have shape (points, {axes}), but its shape is {tuple(x.shape)}.")
 
 
 def ring_of_gaussians(blobs: int = 8, *, radius: float = 1.5, std: float = 0.1) -> GaussianMixture:
@@ -86,12 +100,13 @@ class Checkerboard:
         half_width: The board reaches from -half_width to half_width on both axes.
 
     Raises:
-        ConfigError: fields is odd or below 2, or half_width is not above 0.
+        ConfigError: fields is odd, below 2 or no whole number, or half_width is not above 0.
     """
 
     def __init__(self, fields: int = 4, half_width: float = 2.0) -> None:
         check_positive(half_width=half_width)
-        if not fields >= 2 or fields % 2:
+        check_sizes(fields=fields)
+        if fields % 2 or not fields >= 2:
             raise ConfigError(f"fields must be even and at least 2, but it is {fields}.")
         self.fields, self.half_width = fields, half_width
 
@@ -106,7 +121,12 @@ class Checkerboard:
         return (corner + inside) * (2 * self.half_width / self.fields) - self.half_width
 
     def log_prob(self, x: Float[Tensor, "n 2"]) -> Float[Tensor, " n"]:
-        """Return the natural logarithm of the density at each point; -inf on light fields."""
+        """Return the natural logarithm of the density at each point; -inf on light fields.
+
+        Raises:
+            ShapeError: x is not a list of points in the plane.
+        """
+        _check_points(x, 2)
         field = ((x + self.half_width) * (self.fields / (2 * self.half_width))).floor()
         dark = (field.sum(dim=-1) % 2 == 0) & (field >= 0).all(-1) & (field < self.fields).all(-1)
         area = (2 * self.half_width) ** 2 / 2

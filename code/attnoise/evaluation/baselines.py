@@ -28,7 +28,10 @@ class PerClassGaussian:
         for label in labels.unique().tolist():
             x = images[labels == label].flatten(1).double()
             if len(x) < 2:
-                raise DataError(f"class {label} has {len(x)} images; a covariance needs two.")
+                raise DataError(
+                    f"labels must name each class twice or more, since a covariance needs two "
+                    f"images, but class {label} has {len(x)}."
+                )
             if not bool(torch.isfinite(x).all()):
                 raise DataError(f"images of class {label} hold NaN or infinity; drop those.")
             ridge = 1e-6 * torch.eye(x.shape[1], dtype=torch.float64)  # some pixels never change
@@ -54,10 +57,8 @@ class PerClassGaussian:
                 f"labels must be among the fitted classes {sorted(self.gaussians)}, but they hold "
                 f"{unknown}."
             )
-        at = generator.device
-        precise = torch.float32 if at.type == "mps" else torch.float64  # mps has no float64
         shape = (len(labels), self.shape.numel())
-        noise = torch.randn(shape, generator=generator, dtype=precise, device=at).cpu().double()
+        noise = torch.randn(shape, generator=generator, device=generator.device).cpu().double()
         out = torch.empty_like(noise)
         for label, gaussian in self.gaussians.items():
             of_class = classes == label

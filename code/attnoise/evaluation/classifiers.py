@@ -44,7 +44,8 @@ class DigitClassifier:
             ShapeError: The images have another size, or are no floating-point numbers.
             DataError: A pixel is NaN, infinite, or far outside [-1, 1].
         """
-        return self.svm.predict(self._rows(images))
+        x = self._rows(images)
+        return self.svm.predict(x) if len(x) else np.empty(0, dtype=int)  # sklearn refuses none
 
     def features(self, images: Float[Tensor, "b 1 8 8"]) -> np.ndarray:
         """Return the 64 hidden units for each image, after their ReLU."""
@@ -55,8 +56,9 @@ class DigitClassifier:
         """Return the accuracy of the labels by the classifier, with its Wilson interval.
 
         Raises:
-            ShapeError: There is not one label per image.
+            ShapeError: There is not one label per image, or no image.
         """
+        _check_pairs(images, labels)
         return _accuracy(self.classify(images), labels)
 
     @staticmethod
@@ -103,17 +105,21 @@ class MnistClassifier:
         """Return the accuracy of the labels by the classifier, with its Wilson interval.
 
         Raises:
-            ShapeError: There is not one label per image.
+            ShapeError: There is not one label per image, or no image.
         """
+        _check_pairs(images, labels)
         return _accuracy(self.classify(images), labels)
 
 
-def _accuracy(predicted: np.ndarray, labels: Tensor) -> Estimate:
-    if labels.shape != predicted.shape:
+def _check_pairs(images: Tensor, labels: Tensor) -> None:
+    if labels.shape != images.shape[:1] or not len(labels):
         raise ShapeError(
-            f"labels must have shape {predicted.shape}, one class per image, but their shape is "
-            f"{tuple(labels.shape)}."
+            f"labels must have shape ({len(images)},), one class per image, at least one, but "
+            f"their shape is {tuple(labels.shape)}."
         )
+
+
+def _accuracy(predicted: np.ndarray, labels: Tensor) -> Estimate:
     return wilson_interval(int((predicted == labels.cpu().numpy()).sum()), len(predicted))
 
 

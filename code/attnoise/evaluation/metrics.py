@@ -118,7 +118,11 @@ def nearest_distances(samples: Tensor | np.ndarray, train: Tensor | np.ndarray) 
         DataError: A set is too small or holds NaN.
         ShapeError: The widths differ.
     """
-    a, b = pair(samples, train, ("samples", "train"))
+    return _nearest("samples", samples, train)
+
+
+def _nearest(name: str, samples: Tensor | np.ndarray, train: Tensor | np.ndarray) -> np.ndarray:
+    a, b = pair(samples, train, (name, "train"))
     return NearestNeighbors(n_neighbors=1).fit(b).kneighbors(a)[0][:, 0]
 
 
@@ -146,8 +150,8 @@ def memorisation_alarm(samples, train, unseen, *, seed: int = 0) -> Memorisation
     Raises:
         DataError, ShapeError: As in `nearest_distances`.
     """
-    found = bootstrap_interval(nearest_distances(samples, train), seed=seed)
-    real = bootstrap_interval(nearest_distances(unseen, train), seed=seed)
+    found = bootstrap_interval(_nearest("samples", samples, train), seed=seed)
+    real = bootstrap_interval(_nearest("unseen", unseen, train), seed=seed)
     return Memorisation(found, real, found.high < real.low)
 
 

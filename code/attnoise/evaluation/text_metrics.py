@@ -26,11 +26,14 @@ def bits_per_character(nats_per_token: float, tokens: int, characters: int) -> f
         characters: How many characters they stand for.
 
     Raises:
-        ConfigError: A count is below 1, or the loss is NaN or infinite.
+        ConfigError: A count is below 1, or the loss is negative, NaN or infinite.
     """
     check_sizes(tokens=tokens, characters=characters)
-    if not math.isfinite(nats_per_token):
-        raise ConfigError(f"nats_per_token must be finite, but it is {nats_per_token}.")
+    if not 0 <= nats_per_token < math.inf:
+        raise ConfigError(
+            f"nats_per_token must be finite and at least 0, but it is {nats_per_token}; pass the "
+            "cross-entropy itself, not the log-likelihood."
+        )
     return nats_per_token * tokens / characters / math.log(2)
 
 

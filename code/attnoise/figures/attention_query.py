@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..attention import attention
-from ..errors import ShapeError
+from ..errors import ConfigError, ShapeError
 from .controls import Control
 from .explore import MovingFigure, live
 from .figure_html import rounded
+from .plane import check_finite, check_plane
 from .plots import COLOURS, RULE
 
 ANGLES = tuple(range(-180, 181, 5))
@@ -43,18 +44,18 @@ def attention_query(
 
     Raises:
         ShapeError: keys are no points in the plane, or values are not one number for each.
-        ConfigError: start is none of the angles and lengths.
+        DataError: A key or value is NaN or infinite.
+        ConfigError: start is none of the angles and lengths, or there are fewer than two lengths.
     """
-    if tuple(keys.shape[1:]) != (2,) or not 2 <= len(keys) <= 7:
-        raise ShapeError(
-            f"keys must be 2 to 7 points in the plane, shape (keys, 2), but their shape is "
-            f"{tuple(keys.shape)}."
-        )
+    check_plane("keys", keys, 2, 7)
     if values.shape != keys.shape[:1]:
         raise ShapeError(
             f"values must hold one number for each of the {len(keys)} keys, but its shape is "
             f"{tuple(values.shape)}."
         )
+    check_finite("values", values)
+    if len(lengths) < 2:
+        raise ConfigError(f"lengths must hold two lengths or more, but they are {list(lengths)}.")
     data = {"keys": rounded(keys), "values": rounded(values)}
     reach = max(max(lengths), *(math.hypot(*key) for key in data["keys"]))
     data["limit"] = round(1.15 * reach, 3)

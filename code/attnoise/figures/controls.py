@@ -8,6 +8,18 @@ from ..errors import ConfigError, choose
 from .plots import COLOURS
 
 
+def check_value(name: str, value: Any, values: Sequence[Any]) -> None:
+    """Check that a slider can take a value.
+
+    Raises:
+        ConfigError: It is none of the values; the message lists them.
+    """
+    if value not in values:
+        shown = ", ".join(str(v) for v in values[:12])
+        more = ", ..." if len(values) > 12 else ""
+        raise ConfigError(f"{name} must be one of {shown}{more}, but it is {value!r}.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Control:
     """One slider: what it is called, and the values that it can take.
@@ -42,17 +54,12 @@ class Control:
             raise ConfigError(f"control {self.label!r} must not hold the same value twice.")
         if self.start is None:
             object.__setattr__(self, "start", plain[0])
-        self.index(self.start)
+        check_value(f"start of control {self.label!r}", self.start, self.values)
         choose("idea", self.idea, COLOURS)
 
     def index(self, value: Any) -> int:
         """Return the place of a value, or raise a ConfigError that lists the values."""
-        if value not in self.values:
-            shown = ", ".join(str(v) for v in self.values[:12])
-            more = ", ..." if len(self.values) > 12 else ""
-            raise ConfigError(
-                f"control {self.label!r} must be one of {shown}{more}, but it is {value!r}."
-            )
+        check_value(f"control {self.label!r}", value, self.values)
         return self.values.index(value)
 
     def text(self, value: Any) -> str:

@@ -14,10 +14,12 @@ from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ..errors import ShapeError
+from ..checks import check_images
+from ..errors import DataError, ShapeError
 from .controls import Control
 from .explore import MovingFigure, live
 from .figure_html import rounded
+from .plane import check_finite
 from .plots import COLOURS, RULE
 
 SIDE, BOX, PEN = 28, 20, 1.15  # of the image, of the digit in it, half a line's width; in pixels
@@ -47,9 +49,13 @@ def draw_digit(
         alt: What the figure shows; a fixed text if not given.
 
     Raises:
-        ShapeError: The recorded digits, labels and results are not as many, or the patches of
-            `sources` do not tile the image.
+        ShapeError: The recorded digits are not 28 x 28, digits, labels and results are not as many,
+            or the patches of `sources` do not tile the image.
+        DataError: A number is NaN or infinite, or a pixel far outside [-1, 1].
     """
+    check_images("images", images, (1, SIDE, SIDE))
+    check_finite("logits", logits)
+    check_finite("sources", sources)
     count = math.isqrt(sources.shape[1])
     if not len(images) == len(labels) == len(logits) == len(sources):
         raise ShapeError(
@@ -112,10 +118,16 @@ def mnist_like(strokes: Strokes) -> Float[Tensor, "28 28"]:
     Returns:
         The image in [-1, 1]; lines are 2 * PEN pixels wide, whatever their size was.
 
+    Raises:
+        DataError: There is no line, one has no point, or a coordinate is NaN or infinite.
+
     Source: LeCun et al. 1998, section III.A, for the box and the centre.
     """
+    if not len(strokes) or not all(len(stroke) for stroke in strokes):
+        raise DataError("strokes must hold one line or more, each of one point or more.")
     lines = [torch.tensor(stroke, dtype=torch.float64) for stroke in strokes]
     points = torch.cat(lines)
+    check_finite("strokes", points)
     low, high = points.amin(dim=0), points.amax(dim=0)
     scale = (BOX - 2 * PEN) / max((high - low).max().item(), BOX / 3)  # a dot stays small
     lines = [(line - (low + high) / 2) * scale + SIDE / 2 for line in lines]

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ..diffusion import IdealDenoiser, LinearPath, euler_sample, heun_sample, make_timesteps
-from ..errors import ShapeError
 from .controls import Control
 from .explore import MovingFigure, live
 from .figure_html import rounded
+from .plane import check_plane
 from .plots import COLOURS
 
 REACH = 2.6  # the plane shown is REACH in each direction
@@ -50,14 +50,11 @@ def draw_flow(
 
     Raises:
         ShapeError: noise or points do not lie in the plane, or there are none.
+        DataError: A coordinate is NaN or infinite.
     """
     points = heart() if points is None else points
     for name, given in (("noise", noise), ("points", points)):
-        if given.ndim != 2 or given.shape[1] != 2 or not len(given):
-            raise ShapeError(
-                f"{name} must be points in the plane, shape (n, 2), but its shape is "
-                f"{tuple(given.shape)}."
-            )
+        check_plane(name, given)
     data = {"points": rounded(points, 2), "noise": rounded(noise, 2), "reach": REACH}
     return live(
         "draw_flow",

@@ -8,17 +8,13 @@ from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ..diffusion import (
-    GuidedDenoiser,
-    IdealDenoiser,
-    ddim_sample,
-    last,
-    without_label,
-)
+from ..checks import check_positive
+from ..diffusion import GuidedDenoiser, IdealDenoiser, ddim_sample, last, without_label
 from ..errors import ConfigError, ShapeError
-from .controls import Control
+from .controls import Control, check_value
 from .explore import MovingFigure, live
 from .figure_html import rounded
+from .plane import check_plane
 from .plots import COLOURS
 from .solver_paths import FIRST, PATH
 
@@ -53,10 +49,12 @@ def guidance_slider(
 
     Raises:
         ShapeError: centres or starts do not lie in the plane, or labels do not fit.
+        DataError: A coordinate is NaN or infinite.
         ConfigError: std is not above 0, guidance_scale is not on the slider, or there are fewer
             than two classes.
     """
     classes = check_mixture(centres, labels, std, starts)
+    check_value("guidance_scale", guidance_scale, SCALES)
     data = {
         "centres": rounded(centres),
         "labels": labels.tolist(),
@@ -92,11 +90,8 @@ def guidance_slider(
 
 def check_mixture(centres: Tensor, labels: Tensor, std: float, starts: Tensor) -> list[int]:
     """Return the classes, or raise an error that names what cannot be drawn."""
-    if tuple(centres.shape[1:]) != (2,) or tuple(starts.shape[1:]) != (2,):
-        raise ShapeError(
-            "centres and starts must be points in the plane, shapes (m, 2) and (n, 2), but their "
-            f"shapes are {tuple(centres.shape)} and {tuple(starts.shape)}."
-        )
+    check_plane("centres", centres)
+    check_plane("starts", starts)
     if labels.shape != centres.shape[:1]:
         raise ShapeError(
             f"labels must hold one class for each of the {len(centres)} blobs, but its shape is "
@@ -107,8 +102,7 @@ def check_mixture(centres: Tensor, labels: Tensor, std: float, starts: Tensor) -
         raise ConfigError(
             f"labels must name two classes or more, counted from 0, but they are {classes}."
         )
-    if not std > 0:
-        raise ConfigError(f"std must be above 0, but it is {std}.")
+    check_positive(std=std)
     return classes
 
 

@@ -12,11 +12,14 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ..errors import ShapeError
+from ..checks import check_images
+from ..data.shapes import SIDE
+from ..errors import ConfigError, ShapeError
 from ..evaluation.picture_parser import DetectedObject, parse_pictures
 from .controls import Control
 from .explore import MovingFigure, live
 from .figure_html import rounded
+from .plane import check_finite
 from .plots import COLOURS
 from .studio import FACTS, film
 
@@ -35,9 +38,30 @@ def between(
         corners: Upper left, upper right, lower left, lower right.
         u: To the right.
         v: Down.
+
+    Raises:
+        ShapeError: corners are not four latents.
+        ConfigError: u or v lies outside [0, 1].
     """
+    check_corners(corners)
+    for name, place in (("u", u), ("v", v)):
+        if not 0 <= place <= 1:
+            raise ConfigError(f"{name} must lie between 0 and 1, but it is {place}.")
     a, b, c, d = corners
     return (1 - v) * ((1 - u) * a + u * b) + v * ((1 - u) * c + u * d)
+
+
+def check_corners(corners: Tensor) -> None:
+    """Check that there are four latents.
+
+    Raises:
+        ShapeError: There are more or fewer, or they are no latents.
+    """
+    if corners.ndim != 4 or len(corners) != 4:
+        raise ShapeError(
+            f"corners must be four latents, shape (4, channels, rows, columns), but their shape is "
+            f"{tuple(corners.shape)}."
+        )
 
 
 def read_out(found: Sequence[DetectedObject]) -> str:
@@ -65,14 +89,19 @@ def latent_plane(
         alt: What the figure shows; a fixed text if not given.
 
     Raises:
-        ShapeError: The grid is no square of two or more pictures a side.
+        ShapeError: corners are not four latents, or pictures no square grid of two or more pictures
+            of 32 x 32 a side.
+        DataError: A number is NaN or infinite, or a pixel far outside [-1, 1].
     """
+    check_corners(corners)
+    check_finite("corners", corners)
     side = len(pictures)
-    if side < 2 or pictures.shape[1] != side:
+    if pictures.ndim != 5 or side < 2 or pictures.shape[1] != side:
         raise ShapeError(
-            f"pictures must be a square grid of two or more a side, but it is {side} by "
-            f"{pictures.shape[1]}."
+            f"pictures must be a square grid of two or more a side, but it is "
+            f"{' by '.join(map(str, pictures.shape[:2]))}."
         )
+    check_images("pictures", pictures.flatten(0, 1), (3, SIDE, SIDE))
     found = parse_pictures(pictures.flatten(0, 1))
     sentences = [read_out(objects) for objects in found]
 

@@ -13,6 +13,7 @@ from ..errors import ConfigError, ShapeError
 from .controls import Control
 from .explore import MovingFigure, live
 from .figure_html import rounded
+from .plane import check_finite, check_plane
 from .plots import COLOURS
 
 NOISES = tuple(step / 10 for step in range(-25, 26))
@@ -46,13 +47,15 @@ def posterior_mean(
 
     Raises:
         ShapeError: data or x0 do not lie in the plane.
+        DataError: A coordinate is NaN or infinite.
         ConfigError: A time is 0 or beyond T, or start or eps is not on its slider.
     """
-    if tuple(data.shape[1:]) != (2,) or tuple(x0.shape) != (2,):
+    check_plane("data", data)
+    if tuple(x0.shape) != (2,):
         raise ShapeError(
-            "data and x0 must be points in the plane, shapes (points, 2) and (2,), but their "
-            f"shapes are {tuple(data.shape)} and {tuple(x0.shape)}."
+            f"x0 must be a point in the plane, shape (2,), but its shape is {tuple(x0.shape)}."
         )
+    check_finite("x0", x0)
     whole = [int(t) for t in times]
     if min(whole, default=0) <= 0:
         raise ConfigError(

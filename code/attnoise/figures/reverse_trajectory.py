@@ -9,6 +9,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ..checks import check_positive, check_sizes
 from ..errors import ConfigError, DataError, ShapeError
 from .controls import Control
 from .explore import MovingFigure, live
@@ -41,7 +42,7 @@ def reverse_trajectory(
     Raises:
         ShapeError: x, x0_hat and times do not fit together.
         DataError: An image holds NaN or infinity.
-        ConfigError: The times do not fall, or start is none of them.
+        ConfigError: The times do not fall, start is none of them, or columns is below 1.
     """
     rows = [
         ("samples x_t", "noise", as_bytes("x", x, times)),
@@ -87,8 +88,9 @@ def hero(
         seconds: How long one run takes.
 
     Raises:
-        ShapeError, DataError, ConfigError: As for `reverse_trajectory`.
+        ShapeError, DataError, ConfigError: As for `reverse_trajectory`; or seconds is not above 0.
     """
+    check_positive(seconds=seconds)
     rows = [("", "ink", as_bytes("x", x, times))]
     return build(
         rows,
@@ -116,6 +118,7 @@ def build(
     play: dict,
 ) -> MovingFigure:
     """Give rows of images one slider over the time."""
+    check_sizes(columns=columns)
     steps = [int(t) for t in times]
     if any(later >= earlier for earlier, later in zip(steps, steps[1:], strict=False)):
         raise ConfigError(f"times must fall from noise to data, but they are {steps}.")

@@ -13,11 +13,13 @@ from torch import Tensor
 
 from ..attention import Rotary
 from ..attention.positions import position_angles
+from ..checks import check_positive, check_sizes
 from ..errors import ConfigError, ShapeError
 from .attention_query import arrow
 from .controls import Control
 from .explore import MovingFigure, live
 from .figure_html import rounded
+from .plane import check_finite
 from .plots import COLOURS, RULE
 
 
@@ -46,13 +48,18 @@ def rotary_pair(
 
     Raises:
         ShapeError: query and key are not one or two pairs of numbers each.
-        ConfigError: farthest is below 2, or start is no pair of positions.
+        DataError: A number is NaN or infinite.
+        ConfigError: base is not above 0, farthest below 2, or start is no pair of positions.
     """
     if query.shape != key.shape or tuple(query.shape) not in ((2,), (4,)):
         raise ShapeError(
             f"query and key must hold 2 or 4 numbers each, but their shapes are "
             f"{tuple(query.shape)} and {tuple(key.shape)}."
         )
+    check_finite("query", query)
+    check_finite("key", key)
+    check_positive(base=base)
+    check_sizes(farthest=farthest)
     if farthest < 2:
         raise ConfigError(f"farthest must be at least 2, but it is {farthest}; 24 fits well.")
     k = len(query)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ..checks import check_positive
 from ..diffusion import (
     IdealDenoiser,
     Step,
@@ -21,10 +22,10 @@ from ..diffusion import (
     heun_sample,
     noise_like,
 )
-from ..errors import ConfigError, ShapeError
-from .controls import Control
+from .controls import Control, check_value
 from .explore import MovingFigure, live
 from .figure_html import rounded
+from .plane import check_plane
 from .plots import COLOURS
 
 PATH = TrigPath()
@@ -65,15 +66,13 @@ def solver_paths(
 
     Raises:
         ShapeError: centres or starts do not lie in the plane.
+        DataError: A coordinate is NaN or infinite.
         ConfigError: std is not above 0, or steps is not on the slider.
     """
-    if tuple(centres.shape[1:]) != (2,) or tuple(starts.shape[1:]) != (2,):
-        raise ShapeError(
-            "centres and starts must be points in the plane, shapes (m, 2) and (n, 2), but their "
-            f"shapes are {tuple(centres.shape)} and {tuple(starts.shape)}."
-        )
-    if not std > 0:
-        raise ConfigError(f"std must be above 0, but it is {std}.")
+    check_plane("centres", centres)
+    check_plane("starts", starts)
+    check_positive(std=std)
+    check_value("steps", steps, STEPS)
     data: dict = {
         "centres": rounded(centres),
         "std": round(float(std), 4),

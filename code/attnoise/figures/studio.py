@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
+from ..checks import check_images, check_sizes
 from ..data.captions import (
     COLOURS,
     MAX_LENGTH,
@@ -63,9 +64,13 @@ def page_noise(seed: int, count: int) -> Float[Tensor, " n"]:
         seed: From 0 to 2^32 - 1.
         count: How many numbers.
 
+    Raises:
+        ConfigError: count is below 1.
+
     Source: the generator mulberry32, and the transform of Box & Muller 1958,
         doi:10.1214/aoms/1177706645.
     """
+    check_sizes(count=count)
     state, mask = seed & 0xFFFFFFFF, 0xFFFFFFFF
 
     def uniform() -> float:
@@ -108,13 +113,19 @@ def studio(
         alt: What the figure shows; a fixed text if not given.
 
     Raises:
-        ShapeError: There are not as many captions as pictures.
-        DataError: A caption is none.
+        ShapeError: There are not as many captions as pictures, or pictures are not 32 x 32.
+        DataError: A caption is none, or a pixel is NaN, infinite or far outside [-1, 1].
     """
     if len(captions) != len(pictures):
         raise ShapeError(
             f"captions and pictures must be as many, but are {len(captions)} and {len(pictures)}."
         )
+    if pictures.ndim != 5:
+        raise ShapeError(
+            f"pictures must have shape (captions, steps, 3, {SIDE}, {SIDE}), but their shape is "
+            f"{tuple(pictures.shape)}."
+        )
+    check_images("pictures", pictures.flatten(0, 1), (3, SIDE, SIDE))
     steps, asked = pictures.shape[1], [parse_caption(text) for text in captions]
     read = [picture_parser.parse_pictures(each) for each in pictures]
     numbered = {text: i for i, text in enumerate(captions)}

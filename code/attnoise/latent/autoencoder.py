@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..checks import check_images, check_sizes
 from ..errors import ConfigError, ShapeError, choose
-from .quantiser import FiniteScalarQuantiser
+from .quantiser import FiniteScalarQuantiser, check_levels
 
 GROUPS = 8
 BOTTLENECKS = ("plain", "vae", "fsq")
@@ -66,6 +66,8 @@ class AutoencoderConfig:
                 f"levels must hold {wanted} numbers for bottleneck {self.bottleneck!r} and "
                 f"{self.latent_channels} latent channels, but it is {self.levels}."
             )
+        if wanted:
+            check_levels(self.levels)
 
     @property
     def latent_size(self) -> int:
@@ -215,6 +217,19 @@ class Autoencoder(nn.Module):
         return self.decoder(reparameterise(mean, log_variance, generator))
 
 
+def check_moments(mean: Tensor, log_variance: Tensor) -> None:
+    """Check that every mean has its variance.
+
+    Raises:
+        ShapeError: The shapes differ.
+    """
+    if mean.shape != log_variance.shape:
+        raise ShapeError(
+            f"mean and log_variance must have the same shape, but theirs are {tuple(mean.shape)} "
+            f"and {tuple(log_variance.shape)}."
+        )
+
+
 def reparameterise(
     mean: Float[Tensor, "*b"],
     log_variance: Float[Tensor, "*b"],
@@ -229,8 +244,12 @@ def reparameterise(
         log_variance: Logarithm of its variance; minus infinity where there is none.
         generator: Where eps comes from, drawn on its device; without one the mean is returned.
 
+    Raises:
+        ShapeError: mean and log_variance differ in shape.
+
     Source: Kingma & Welling 2013, section 2.4, arXiv:1312.6114.
     """
+    check_moments(mean, log_variance)
     if generator is None:
         return mean
     noise = torch.randn(mean.shape, generator=generator, device=generator.device).to(mean)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..checks import check_positive, check_sizes
 from ..errors import ConfigError, DataError
-from .autoencoder import Autoencoder, reparameterise
+from .autoencoder import Autoencoder, check_moments, reparameterise
 
 
 def kl_to_standard_normal(
@@ -21,8 +21,12 @@ def kl_to_standard_normal(
 
     Computed in float32 or better: in float16 a variance of e^12 is infinite.
 
+    Raises:
+        ShapeError: mean and log_variance differ in shape.
+
     Source: Kingma & Welling 2013, appendix B, arXiv:1312.6114.
     """
+    check_moments(mean, log_variance)
     mean, log_variance = _upcast(mean), _upcast(log_variance)
     each = mean.square() + log_variance.exp() - 1 - log_variance
     return each.flatten(1).sum(dim=1) / 2

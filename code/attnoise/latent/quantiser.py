@@ -12,6 +12,22 @@ from ..checks import check_tokens
 from ..errors import ConfigError, ShapeError
 
 
+def check_levels(levels: Sequence[int]) -> None:
+    """Check that there are levels, and that all are whole numbers from 2 to 1,000.
+
+    Beyond 1,000 the ends, a thousandth inside, would no longer be reached.
+
+    Raises:
+        ConfigError: There are none, or one is another number.
+    """
+    whole = all(isinstance(count, Integral) for count in levels)
+    if not len(levels) or not whole or min(levels) < 2 or max(levels) > 1000:
+        raise ConfigError(
+            f"levels must hold whole numbers of at least 2 and at most 1,000, but they are "
+            f"{tuple(levels)}; (8, 5, 5, 5) makes 1,000 codes."
+        )
+
+
 class FiniteScalarQuantiser(nn.Module):
     """Round each channel to one of a few levels in [-1, 1]; all channels together are one code.
 
@@ -36,13 +52,7 @@ class FiniteScalarQuantiser(nn.Module):
 
     def __init__(self, levels: Sequence[int]) -> None:
         super().__init__()
-        whole = all(isinstance(count, Integral) for count in levels)
-        # Beyond 1,000 the ends, a thousandth inside, would no longer be reached.
-        if not len(levels) or not whole or min(levels) < 2 or max(levels) > 1000:
-            raise ConfigError(
-                f"levels must hold whole numbers of at least 2 and at most 1,000, but they are "
-                f"{tuple(levels)}; (8, 5, 5, 5) makes 1,000 codes."
-            )
+        check_levels(levels)
         self.codes = math.prod(levels)
         counts = torch.tensor(levels)
         self.register_buffer("levels", counts, persistent=False)

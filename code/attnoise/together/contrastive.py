@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..checks import check_sizes
+from ..diffusion.numerics import widen
 from ..errors import ShapeError
 from .text_encoder import PADDING, TextEncoder
 
@@ -39,15 +40,15 @@ class ContrastivePair(nn.Module):
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
     def embed_captions(self, tokens: Int[Tensor, "b m"]) -> Float[Tensor, "b d"]:
-        """Return the unit-length embedding of each caption."""
+        """Return the unit-length embedding of each caption; of an empty one zeros."""
         words, _ = self.text(tokens)
         real = (tokens != PADDING)[..., None]
         mean = (words * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)
-        return F.normalize(self.project(mean), dim=-1)
+        return _unit(self.project(mean))
 
     def embed_images(self, images: Float[Tensor, "b c i j"]) -> Float[Tensor, "b d"]:
         """Return the unit-length embedding of each image."""
-        return F.normalize(self.images(images), dim=-1)
+        return _unit(self.images(images))
 
     def forward(
         self, images: Float[Tensor, "b c i j"], tokens: Int[Tensor, "k m"]
@@ -80,5 +81,10 @@ class ContrastivePair(nn.Module):
                 f"images and tokens must be pairs, at least one, but there are {len(images)} "
                 f"images and {len(tokens)} captions."
             )
-        logits, own = self(images, tokens), torch.arange(len(tokens), device=tokens.device)
+        logits, own = widen(self(images, tokens)), torch.arange(len(tokens), device=tokens.device)
         return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+
+
+def _unit(x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+    """Divide vectors by their length, in float32: in float16 a length of 0 would give NaN."""
+    return F.normalize(widen(x), dim=-1).to(x.dtype)

@@ -22,7 +22,7 @@ from ..diffusion import (
 from ..errors import ConfigError, ShapeError, choose
 from ..latent import Autoencoder
 from .text_encoder import PADDING
-from .text_to_image import TextToImage
+from .text_to_image import TextToImage, check_latents
 
 SAMPLERS: dict[str, Callable] = {
     "euler": partial(euler_sample, parametrisation="flow"),
@@ -133,8 +133,12 @@ def cross_attention_maps(
         time: Their times t / T, in [0, 1].
         tokens: Their captions.
 
+    Raises:
+        ShapeError, ConfigError, DataError: As in `TextToImage.forward`.
+
     Source: Hertz et al. 2022, section 3, arXiv:2208.01626.
     """
+    check_latents(latents, model.config)
     with record_weights(model.dit) as recorded:
         model(latents, time, tokens)
     maps = [w for name, w in recorded.items() if name.endswith("cross_attention")]  # b h n m

@@ -10,10 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ..checks import check_sizes
-from ..diffusion import (
-    LinearPath,
-    flow_loss,
-)
+from ..diffusion import LinearPath, flow_loss
+from ..diffusion.numerics import check_samples
 from ..errors import ConfigError, ShapeError
 from .dit import DiT, DiTConfig
 from .text_encoder import PADDING, TextEncoder
@@ -73,6 +71,20 @@ class TextToImageConfig:
             depth=self.depth,
             heads=self.heads,
             context_width=self.text_width,
+        )
+
+
+def check_latents(latents: Tensor, config: TextToImageConfig) -> None:
+    """Check that latents have the size that a model was built for.
+
+    Raises:
+        ShapeError: They have another.
+    """
+    wanted = (config.latent_channels, config.latent_size, config.latent_size)
+    if latents.ndim != 4 or latents.shape[1:] != wanted:
+        raise ShapeError(
+            f"latents must have shape (batch, {', '.join(map(str, wanted))}), but their shape is "
+            f"{tuple(latents.shape)}; the autoencoder's `encode` makes them."
         )
 
 
@@ -138,7 +150,8 @@ class TextToImage(nn.Module):
 
         Raises:
             ConfigError: cond_drop_prob lies outside [0, 1].
-            ShapeError: There is not one caption per latent.
+            ShapeError: There is not one caption per latent, or the latents have another size.
+            DataError: On the CPU: latents hold NaN, infinity, or are not standardised.
 
         Source: dropout of the condition: Ho & Salimans 2022, algorithm 1, arXiv:2207.12598.
         """
@@ -147,6 +160,8 @@ class TextToImage(nn.Module):
                 f"cond_drop_prob must lie between 0 and 1, but it is {cond_drop_prob}; 0.1 is "
                 "usual."
             )
+        check_latents(latents, self.config)
+        check_samples("latents", latents)
         if len(tokens) != len(latents):
             raise ShapeError(
                 f"tokens must hold one caption per latent, but there are {len(tokens)} captions "

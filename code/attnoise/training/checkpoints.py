@@ -50,7 +50,10 @@ def save_checkpoint(
     if name not in MODELS:
         raise CheckpointError(f"model must be one of {', '.join(MODELS)}, but it is {name}.")
     dtype = torch.float16 if half else torch.float32
-    tensors = {k: v.detach().cpu().to(dtype).contiguous() for k, v in model.state_dict().items()}
+    # Copied: safetensors refuses weights that share memory, as embedding and head of a GPT do.
+    tensors = {
+        k: v.detach().cpu().to(dtype, copy=True).contiguous() for k, v in model.state_dict().items()
+    }
     weights = save(tensors)
     full = {
         **card,
@@ -90,6 +93,8 @@ def load_checkpoint(name: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         ) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path}.json is not a card: {error}; install it anew.") from error
+    if not isinstance(card, dict):
+        raise CheckpointError(f"{path}.json is not a card, but a {type(card).__name__}.")
     found = hashlib.sha256(weights).hexdigest()
     if found != card.get("sha256"):
         raise CheckpointError(

@@ -94,10 +94,7 @@ class Step:
             2**62, (self.accumulate,), generator=generator, device=generator.device
         )
         mine = seeds[self.rank :: self.world].tolist()
-        return [
-            torch.Generator(generator.device).manual_seed(seed)  # a generator for each batch
-            for seed in mine
-        ]
+        return [torch.Generator(generator.device).manual_seed(seed) for seed in mine]
 
     def backward(self, generator: torch.Generator) -> Float[Tensor, ""]:
         """Compute the gradient of the mean loss; return that loss, the same in all processes."""
@@ -201,5 +198,5 @@ def seeded_dropout(generator: torch.Generator) -> Iterator[None]:
     """
     seed = torch.randint(2**62, (), generator=generator, device=generator.device)
     with torch.random.fork_rng():
-        torch.manual_seed(int(seed))  # drawn from the generator
+        torch.manual_seed(int(seed))
         yield

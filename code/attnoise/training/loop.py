@@ -5,12 +5,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..checks import check_counts, check_positive, check_sizes
 from ..errors import ConfigError, DataError, ShapeError
 from . import distributed
 from .ema import EMA
@@ -51,11 +53,17 @@ def learning_rate(step: int, steps: int, peak: float, warmup: int) -> float:
         step: The step about to be taken, from 1.
         steps: How many there will be.
         peak: The highest rate.
-        warmup: Steps until the peak is reached.
+        warmup: Steps until the peak is reached; 0 starts there.
+
+    Raises:
+        ConfigError: step or steps is below 1, warmup below 0, or peak not above 0 and finite.
 
     Differs: torch's LambdaLR and SequentialLR keep a count that a checkpoint must carry; the rate
         here is a function of the step alone.
     """
+    check_sizes(step=step, steps=steps)
+    check_counts(warmup=warmup)
+    check_positive(peak=peak)
     if step <= warmup:
         return peak * step / warmup
     done = min(1.0, (step - warmup) / max(1, steps - warmup))
@@ -82,8 +90,7 @@ def draw_batch(
             f"tensors must all have the same number of rows, at least one, but they have "
             f"{[len(tensor) for tensor in tensors]}."
         )
-    if size < 1:
-        raise ConfigError(f"size must be at least 1, but it is {size}.")
+    check_sizes(size=size)
     rows = torch.randint(lengths.pop(), (size,), generator=generator, device=generator.device)
     return tuple(tensor[rows.to(tensor.device)] for tensor in tensors)
 
@@ -147,8 +154,10 @@ def train(
     at_least = {"steps": (steps, 1), "warmup": (warmup, 0), "save_every": (save_every, 1),
                 "accumulate": (accumulate, 1), "check_every": (check_every, 1)}  # fmt: skip
     for name, (value, least) in at_least.items():
-        if value is not None and not value >= least:
-            raise ConfigError(f"{name} must be at least {least}, but {name} = {value}.")
+        if value is not None and not (isinstance(value, Integral) and value >= least):
+            raise ConfigError(
+                f"{name} must be a whole number of at least {least}, but {name} = {value}."
+            )
     for name, number in {"lr": lr, "clip": clip}.items():
         if not 0 < number < math.inf:
             raise ConfigError(f"{name} must be above 0 and finite, but {name} = {number}.")

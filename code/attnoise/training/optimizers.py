@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..errors import ConfigError, choose
+from ..checks import check_counts
+from ..errors import ConfigError, ShapeError, choose
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
@@ -26,8 +27,18 @@ def orthogonalise(
             most CPUs compute very slowly).
         steps: Iterations.
 
+    Raises:
+        ShapeError: It is no matrix.
+        ConfigError: steps is below 0.
+
     Source: Jordan et al. 2024, Muon: https://kellerjordan.github.io/posts/muon/.
     """
+    if matrix.ndim != 2 or not matrix.is_floating_point():
+        raise ShapeError(
+            f"matrix must have shape (rows, columns) and a floating-point dtype, but it has "
+            f"{tuple(matrix.shape)} and {matrix.dtype}."
+        )
+    check_counts(steps=steps)
     a, b, c = NEWTON_SCHULZ
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
@@ -87,7 +98,8 @@ class Muon(torch.optim.Optimizer):
         weight_decay: Pulls the weights towards zero, apart from the gradient.
 
     Raises:
-        ConfigError: A parameter is no matrix.
+        ConfigError: A parameter is no matrix, a number is negative or not finite, or momentum
+            not below 1.
 
     Source: Jordan et al. 2024; the factor: Liu et al. 2025, section 2.2, arXiv:2502.16982.
     """
@@ -99,9 +111,12 @@ class Muon(torch.optim.Optimizer):
         for parameter in params:
             if parameter.ndim != 2:
                 raise ConfigError(
-                    f"Muon takes matrices alone, but got a parameter of shape "
+                    f"params must be matrices for Muon, but one has the shape "
                     f"{tuple(parameter.shape)}; leave vectors and embeddings to AdamW."
                 )
+        _check_rates(lr=lr, weight_decay=weight_decay)
+        if not 0 <= momentum < 1:
+            raise ConfigError(f"momentum must lie in [0, 1), but it is {momentum}; 0.95 is usual.")
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -132,11 +147,17 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_add_(weights, updates, alpha=-lr * scale)
 
 
+def _check_rates(**rates: float) -> None:
+    for name, rate in rates.items():
+        if not 0 <= rate < math.inf:
+            raise ConfigError(f"{name} must be finite and at least 0, but it is {rate}.")
+
+
 def make_optimizers(
     model: nn.Module,
     lr: float,
     weight_decay: float = 0.0,
-    name: str = "adamw",
+    optimizer: str = "adamw",
     *,
     whole: bool = True,
 ) -> list[torch.optim.Optimizer]:
@@ -146,28 +167,26 @@ def make_optimizers(
         model: Its trainable parameters are taken.
         lr: Learning rate of all of them.
         weight_decay: On matrices alone; biases, gains and norms stay as they are.
-        name: "adamw" for all, or "muon": the matrices inside `blocks` go to Muon, the rest
+        optimizer: "adamw" for all, or "muon": the matrices inside `blocks` go to Muon, the rest
             (embeddings, head, vectors) to AdamW.
         whole: False where parameters are sharded over processes.
 
     Raises:
-        ConfigError: The name is unknown, a number out of range, or the model has no blocks to
+        ConfigError: The optimizer is unknown, a number out of range, or the model has no blocks to
             give to Muon, or no whole ones.
 
     Source: Loshchilov & Hutter 2019, arXiv:1711.05101; the two groups: karpathy/nanoGPT, model.py.
     """
-    choose("optimizer", name, {"adamw": 1, "muon": 2})
-    for argument, value in {"lr": lr, "weight_decay": weight_decay}.items():
-        if not 0 <= value < math.inf:
-            raise ConfigError(f"{argument} must be finite and at least 0, but it is {value}.")
+    choose("optimizer", optimizer, {"adamw": 1, "muon": 2})
+    _check_rates(lr=lr, weight_decay=weight_decay)
     named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    hidden = [p for n, p in named if name == "muon" and p.ndim == 2 and "blocks" in n]
-    if name == "muon" and not hidden:
+    hidden = [p for n, p in named if optimizer == "muon" and p.ndim == 2 and "blocks" in n]
+    if optimizer == "muon" and not hidden:
         raise ConfigError(
             "optimizer 'muon' needs a model whose hidden matrices lie in `blocks`, but "
             f"{type(model).__name__} has none there; use 'adamw'."
         )
-    if name == "muon" and not whole:
+    if optimizer == "muon" and not whole:
         raise ConfigError(
             "optimizer 'muon' needs whole matrices, but shard = True splits them; use 'adamw', or "
             "let every process hold all weights (shard = False)."
