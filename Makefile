@@ -70,7 +70,7 @@ test-code: $(INSTALLED)  ## unit, property, equivalence, packaging and book test
 		--doctest-modules
 
 test-mutations: $(INSTALLED)  ## break copies of the package, bug by bug: each must turn its test red
-	$(PYTEST) tests/mutations
+	$(PYTEST) --dist loadfile tests/mutations
 
 mutants: $(INSTALLED)  ## make every small fault in the package, and see which no test finds (hours)
 	$(ONE_THREAD) $(BIN)/python -m tests.mutations $(MUTANTS)

@@ -56,6 +56,8 @@ def score(results: dict[str, str], known: dict[str, dict]) -> float:
 
 def run(mutants: list[Mutant], workers: int, folder: Path) -> dict[str, str]:
     """Try every mutant, on several processes; {name: the test file that killed it, or ""}."""
+    done = read_results(folder)
+    todo = [mutant for mutant in mutants if mutant.name not in done]
     preload(sorted({path for mutant in mutants for path in tests_of(mutant.module)}))
     children, started = [], time.time()
     for worker in range(workers):
@@ -65,13 +67,18 @@ def run(mutants: list[Mutant], workers: int, folder: Path) -> dict[str, str]:
             continue
         code = 1
         try:
-            work(mutants[worker::workers], folder, folder / f"results.{worker}", started)
+            work(todo[worker::workers], folder, folder / f"results.{worker}", started)
             code = 0
         finally:
             sys.stderr.flush()
             os._exit(code)
     if any([os.waitpid(child, 0)[1] for child in children]):
         sys.exit("A worker failed; see above.")
+    return read_results(folder)
+
+
+def read_results(folder: Path) -> dict[str, str]:
+    """What the workers have stored so far."""
     lines = [line for path in folder.glob("results.*") for line in path.read_text().splitlines()]
     return dict(json.loads(line) for line in lines)
 
@@ -79,7 +86,7 @@ def run(mutants: list[Mutant], workers: int, folder: Path) -> dict[str, str]:
 def work(mutants: list[Mutant], folder: Path, stored: Path, started: float) -> None:
     """One worker's mutants, one after the other; each result is a line of a file."""
     baseline = Baseline(folder)
-    with stored.open("w", encoding="utf-8") as file:
+    with stored.open("a", encoding="utf-8") as file:
         for i, mutant in enumerate(mutants, start=1):
             killer = find_killer(mutant, baseline)
             file.write(json.dumps([mutant.name, killer]) + "\n")
@@ -91,7 +98,13 @@ def work(mutants: list[Mutant], folder: Path, stored: Path, started: float) -> N
 
 
 def main(
-    rooms: tuple[str, ...] = ROOMS, sample: int = 0, seed: int = 0, workers: int = 2, only: str = ""
+    rooms: tuple[str, ...] = ROOMS,
+    sample: int = 0,
+    seed: int = 0,
+    workers: int = 2,
+    only: str = "",
+    names: tuple[str, ...] = (),
+    resume: Path | None = None,
 ) -> None:
     """Run the mutation tests.
 
@@ -101,6 +114,8 @@ def main(
         seed: of the draw
         workers: processes that run at the same time
         only: a part of a module's path, such as masks
+        names: of single mutants, as a report gives them
+        resume: a folder that keeps what was found; a run that was stopped goes on from there
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     mutants, known = all_mutants(rooms), listed()
@@ -111,11 +126,15 @@ def main(
         if entry["module"].split("/")[0] in rooms and name not in {m.name for m in mutants}
     ]
     mutants = [mutant for mutant in mutants if only in mutant.module]
+    if names:
+        mutants = [mutant for mutant in mutants if mutant.name in names]
     if sample:
         mutants = random.Random(seed).sample(mutants, min(sample, len(mutants)))
     print(f"{len(mutants)} mutants", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        results = run(mutants, workers, Path(folder))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = resume or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        results = run(mutants, workers, folder)
     faults = [f"listed, but gone: [{name}] of {known[name]['module']}" for name in gone]
     faults += compare(results, mutants, known)
     made = Counter(mutant.module.split("/")[0] for mutant in mutants)

@@ -5,6 +5,7 @@ stands elsewhere: in tables of formulas, in defaults, in samplers under `no_grad
 and the visitor are mutmut's, the places are all of the module, and the runner is `runner.py`.
 """
 
+import ast
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ class Mutant:
 
     module: str  # "attention/masks.py"
     line: int
+    lines: range  # of the statement that it stands in, or of that statement's head
     before: str
     after: str
     source: str  # the whole module with the fault in it
@@ -65,6 +67,7 @@ def mutants_of(module: str, source: str) -> Iterator[Mutant]:
     visitor = Everywhere(mutation_operators, IgnoredCode(set(), set(), set()))
     tree = wrapper.visit(visitor)
     places = wrapper.resolve(PositionProvider)
+    heads = statement_lines(source)
     seen: Counter[str] = Counter()
     for mutation in visitor.mutations:
         changed = tree.deep_replace(mutation.original_node, mutation.mutated_node).code
@@ -76,7 +79,22 @@ def mutants_of(module: str, source: str) -> Iterator[Mutant]:
         seen[key] += 1
         name = hashlib.sha256(f"{key}|{seen[key]}".encode()).hexdigest()[:10]
         line = places[mutation.original_node].start.line
-        yield Mutant(module, line, before, after, changed, name)
+        yield Mutant(module, line, heads[line], before, after, changed, name)
+
+
+def statement_lines(source: str) -> dict[int, range]:
+    """Each line's innermost statement, as a range of lines; of a compound one, its head.
+
+    Python counts a statement of several lines where it likes, so that a line alone may seem unused.
+    """
+    found = {line: range(line, line + 1) for line in range(1, source.count("\n") + 2)}
+    for node in ast.walk(ast.parse(source)):  # parents before their children
+        if isinstance(node, ast.stmt | ast.ExceptHandler):
+            body = getattr(node, "body", None)
+            end = body[0].lineno - 1 if body else node.end_lineno
+            lines = range(node.lineno, max(end, node.lineno) + 1)
+            found |= dict.fromkeys(lines, lines)
+    return found
 
 
 def all_mutants(rooms: tuple[str, ...] = ROOMS) -> list[Mutant]:

@@ -15,8 +15,10 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from .mutants import PACKAGE, ROOT, Mutant
 
@@ -27,7 +29,8 @@ HEAVY = (
     "coverage _pytest.python _pytest.fixtures _pytest.terminal"
 ).split()
 GIBIBYTE = 1 << 30
-PASSED, FAILED = 0, 1
+PASSED, FAILED, NOTHING_COLLECTED = 0, 1, 5  # pytest's exit codes
+ENDED_BY_THE_FAULT = (signal.SIGXCPU, signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT)
 PYTEST = ["-x", "-q", "-p", "no:cacheprovider", "--assert=plain"]
 
 
@@ -70,10 +73,10 @@ def preload(files: list[Path]) -> None:
 
 
 def tests_of(module: str) -> list[Path]:
-    """The test files of a module's room: the one of its name first, then the smallest first."""
+    """The test files of a module's room: those of its name first, then the smallest first."""
     room, stem = module.split("/")[0], Path(module).stem
     files = sorted((ROOT / "tests" / room).rglob("test_*.py"), key=lambda path: path.stat().st_size)
-    return sorted(files, key=lambda path: path.stem != f"test_{stem}")
+    return sorted(files, key=lambda path: not path.stem.startswith(f"test_{stem}"))
 
 
 def forked(work: Callable[[], int], cpu_seconds: float) -> int:
@@ -95,8 +98,40 @@ def forked(work: Callable[[], int], cpu_seconds: float) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def run_pytest(path: Path, mutant: Mutant | None) -> int:
-    """Run one test file in this process, on the mutant or on the package as it is."""
+class Selected:
+    """A pytest plugin: of what is collected, run the tests of a list alone, in its order."""
+
+    def __init__(self, tests: list[str]) -> None:
+        self.rank = {test: i for i, test in enumerate(tests)}
+
+    def pytest_collection_modifyitems(self, items: list) -> None:
+        """Drop and sort the tests in place."""
+        items[:] = sorted(
+            (item for item in items if item.nodeid in self.rank),
+            key=lambda item: self.rank[item.nodeid],
+        )
+
+
+class Recorder:
+    """A pytest plugin: the seconds of each test, and the lines of the package that it reaches."""
+
+    def __init__(self, measured: Any) -> None:
+        self.measured = measured
+        self.seconds: dict[str, float] = {}
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """From here on, lines belong to this test."""
+        self.measured.switch_context(nodeid)
+        self.seconds[nodeid] = time.process_time()
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """From here on, lines belong to no test."""
+        self.seconds[nodeid] = time.process_time() - self.seconds[nodeid]
+        self.measured.switch_context("")
+
+
+def run_pytest(path: Path | str, mutant: Mutant | None, *plugins: object) -> int:
+    """Run a test file or one test in this process, on the mutant or on the package as it is."""
     import pytest
 
     os.chdir(ROOT)
@@ -104,62 +139,73 @@ def run_pytest(path: Path, mutant: Mutant | None) -> int:
     os.environ["ATTNOISE_MUTANT"] = mutant.name if mutant else "none"
     if mutant is not None:
         sys.meta_path.insert(0, MutantFinder(mutant))
-    return int(pytest.main([*PYTEST, str(path)]))
+    return int(pytest.main([*PYTEST, str(path)], plugins=list(plugins)))
 
 
 class Baseline:
-    """What each test file does on the package as it is: seconds, and the lines that it reaches.
+    """What each test does on the package as it is: its seconds, and the lines that it reaches.
 
     Asked for when it is first needed, and shared by the workers through a folder.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.read: dict[Path, dict] = {}
 
     def of(self, path: Path) -> dict:
-        """Return {"seconds": ..., "lines": {module: [...]}} of a test file, which must pass."""
+        """Return {"seconds": {test: ...}, "lines": {module: {line: [test, ...]}}} of a file.
+
+        Its tests must pass. What runs on import belongs to the test "".
+        """
+        if path in self.read:
+            return self.read[path]
         stored = self.folder / f"{path.parent.name}-{path.stem}.json"
         if not stored.exists():
             code = forked(lambda: self.measure(path, stored), cpu_seconds=1800)
             if code != PASSED:
                 raise RuntimeError(f"{path}: must pass before it is run on mutants (code {code})")
-        return json.loads(stored.read_text(encoding="utf-8"))
+        self.read[path] = json.loads(stored.read_text(encoding="utf-8"))
+        return self.read[path]
 
     def measure(self, path: Path, stored: Path) -> int:
         """Run the file once under coverage, and store what was found."""
         import coverage
 
         measured = coverage.Coverage(data_file=None, include=[f"{PACKAGE}/*"])
+        recorder = Recorder(measured)
         measured.start()
-        code = run_pytest(path, None)
+        code = run_pytest(path, None, recorder)
         measured.stop()
         data = measured.get_data()
         lines = {
-            Path(name).relative_to(PACKAGE).as_posix(): sorted(data.lines(name) or [])
+            Path(name).relative_to(PACKAGE).as_posix(): data.contexts_by_lineno(name)
             for name in data.measured_files()
         }
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        found = {"seconds": used.ru_utime + used.ru_stime, "lines": lines}
         part = stored.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(found), encoding="utf-8")
+        part.write_text(json.dumps({"seconds": recorder.seconds, "lines": lines}), encoding="utf-8")
         part.rename(stored)  # at once, for the other workers
         return code
+
+    def tests_that_reach(self, mutant: Mutant, path: Path) -> list[str]:
+        """The tests of a file that run a line of the mutant, the quickest first."""
+        known = self.of(path)
+        lines = known["lines"].get(mutant.module, {})
+        tests = {test for line in mutant.lines for test in lines.get(str(line), ())}
+        if "" in tests:  # on import: any test may see it
+            tests = set(known["seconds"])
+        return sorted(tests, key=known["seconds"].__getitem__)
 
 
 def find_killer(mutant: Mutant, baseline: Baseline) -> str:
     """Return the test file that kills the mutant, or "" where none of its room does."""
     for path in tests_of(mutant.module):
-        known = baseline.of(path)
-        if mutant.line not in known["lines"].get(mutant.module, ()):
+        tests = baseline.tests_that_reach(mutant, path)
+        if not tests:
             continue
-        code = forked(lambda: run_pytest(path, mutant), 10 + 5 * known["seconds"])  # noqa: B023
-        if code < 0 and -code not in (
-            signal.SIGXCPU,
-            signal.SIGKILL,
-            signal.SIGSEGV,
-            signal.SIGABRT,
-        ):
+        seconds = sum(baseline.of(path)["seconds"][test] for test in tests)
+        code = forked(lambda: run_pytest(path, mutant, Selected(tests)), 5 + 5 * seconds)  # noqa: B023
+        if code < 0 and -code not in ENDED_BY_THE_FAULT:
             raise RuntimeError(f"{mutant.name}: the tests were ended by signal {-code}")
-        if code != PASSED:
+        if code not in (PASSED, NOTHING_COLLECTED):
             return path.relative_to(ROOT).as_posix()
     return ""
