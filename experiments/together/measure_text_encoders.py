@@ -118,7 +118,7 @@ def measure(experiment, arm: str, seed: int, latents, tokens, autoencoder) -> di
         weight_decay=0.01, optimizer="muon", name=f"text-{arm}-{seed}",
     )  # fmt: skip
     captions = some("unseen", options.samples, 3)
-    scores = scored(ema.model.eval(), autoencoder, captions, seed, scale=SCALE)
+    scores = scored(ema.model.eval(), autoencoder, captions, seed, guidance_scale=SCALE)
     right = sum(one.exact for one in scores)
     return result | {
         "end_loss": trained.end_loss,

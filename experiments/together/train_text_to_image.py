@@ -112,12 +112,13 @@ def choose_sampler(network, autoencoder, samples: int) -> tuple[dict, dict, dict
     found, shifts = {}, {}
     few, many = some("train", min(400, samples), 6), some("train", min(3000, samples), 6)
     for name, scale in CHOICES:
-        scores = scored(network, autoencoder, few, 7, sampler=name, scale=scale)
+        scores = scored(network, autoencoder, few, 7, sampler=name, guidance_scale=scale)
         found[f"{name}, scale {scale:g}"] = sum(one.exact for one in scores)
     best = max(found, key=lambda name: found[name])
     name, scale = CHOICES[list(found).index(best)]
     for shift in SHIFTS:
-        scores = scored(network, autoencoder, many, 7, sampler=name, scale=scale, shift=shift)
+        options = {"sampler": name, "guidance_scale": scale, "shift": shift}
+        scores = scored(network, autoencoder, many, 7, **options)
         shifts[str(shift)] = sum(one.exact for one in scores)
     shift = max(SHIFTS, key=lambda s: shifts[str(s)])
     LOG.info("%s %s", found, shifts)
@@ -180,7 +181,7 @@ def main(options: Options) -> None:
         sampler={
             "name": chosen["sampler"],
             "steps": STEPS,
-            "guidance_scale": chosen["scale"],
+            "guidance_scale": chosen["guidance_scale"],
             "shift": chosen["shift"],
         },
         exact_of_400_training_captions=chosen_by,

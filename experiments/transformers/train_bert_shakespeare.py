@@ -65,7 +65,7 @@ class Options(core.Options):
     fine_tuning: int = 300
 
 
-def hide(text: Tensor, generator: torch.Generator) -> tuple[Tensor, Masked]:
+def hide(text: Tensor, generator: torch.Generator) -> tuple[Tensor, MaskedTokens]:
     """Hide tokens and put <class> in front, which is never hidden: "b n" -> "b n+1" each."""
     masked = mask_tokens(text, CONFIG, generator, mask_ratio=MASK_RATIO, special=SPECIAL)
     front = torch.full((len(text), 1), CLASS)

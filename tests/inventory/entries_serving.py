@@ -286,11 +286,6 @@ EVALUATION = {
     "evaluation.CaptionScore": Entry(family="record"),
     "evaluation.DetectedObject": Entry(family="record"),
     "evaluation.PronunciationErrors": Entry(family="record"),
-    "evaluation.rows": on_host(
-        "evaluation.rows",
-        [{"samples": x} for x in WRONG_FEATURES[:3]], name="samples", samples=features()),
-    "evaluation.pair": on_host("evaluation.pair", bad_features("samples", "others"),
-                               samples=features(), others=features(seed=1)),
     "evaluation.frechet_distance": on_host(
         "evaluation.frechet_distance", bad_features("features", "others"),
         features=features(), others=features(seed=1)),

@@ -116,16 +116,7 @@ def studio(
         ShapeError: There are not as many captions as pictures, or pictures are not 32 x 32.
         DataError: A caption is none, or a pixel is NaN, infinite or far outside [-1, 1].
     """
-    if len(captions) != len(pictures):
-        raise ShapeError(
-            f"captions and pictures must be as many, but are {len(captions)} and {len(pictures)}."
-        )
-    if pictures.ndim != 5:
-        raise ShapeError(
-            f"pictures must have shape (captions, steps, 3, {SIDE}, {SIDE}), but their shape is "
-            f"{tuple(pictures.shape)}."
-        )
-    check_images("pictures", pictures.flatten(0, 1), (3, SIDE, SIDE))
+    _check_films(captions, pictures)
     steps, asked = pictures.shape[1], [parse_caption(text) for text in captions]
     read = [picture_parser.parse_pictures(each) for each in pictures]
     numbered = {text: i for i, text in enumerate(captions)}
@@ -168,6 +159,19 @@ def studio(
             "the model's prediction after each of its steps, from a blur to the finished picture."
         ),
     )
+
+
+def _check_films(captions: Sequence[str], pictures: Tensor) -> None:
+    if len(captions) != len(pictures):
+        raise ShapeError(
+            f"captions and pictures must be as many, but are {len(captions)} and {len(pictures)}."
+        )
+    if pictures.ndim != 5:
+        raise ShapeError(
+            f"pictures must have shape (captions, steps, 3, {SIDE}, {SIDE}), but their shape is "
+            f"{tuple(pictures.shape)}."
+        )
+    check_images("pictures", pictures.flatten(0, 1), (3, SIDE, SIDE))
 
 
 def describe_score(caption: Caption, found: Sequence[DetectedObject]) -> str:

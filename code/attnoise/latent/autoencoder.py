@@ -139,12 +139,7 @@ class Autoencoder(nn.Module):
             up += [*stage(b), nn.Upsample(scale_factor=2), nn.Conv2d(b, a, 3, padding=1)]
         outputs = 2 * z if config.bottleneck == "vae" else z
         last, first = widths[-1], widths[0]
-        down += [
-            *stage(last),
-            nn.GroupNorm(GROUPS, last),
-            nn.SiLU(),
-            nn.Conv2d(last, outputs, 1),
-        ]
+        down += [*stage(last), nn.GroupNorm(GROUPS, last), nn.SiLU(), nn.Conv2d(last, outputs, 1)]
         up += [*stage(first), nn.GroupNorm(GROUPS, first), nn.SiLU()]
         self.encoder = nn.Sequential(nn.PixelUnshuffle(config.patch), *down)
         self.decoder = nn.Sequential(
@@ -218,11 +213,7 @@ class Autoencoder(nn.Module):
 
 
 def check_moments(mean: Tensor, log_variance: Tensor) -> None:
-    """Check that every mean has its variance.
-
-    Raises:
-        ShapeError: The shapes differ.
-    """
+    """Raise a ShapeError unless every mean has its variance."""
     if mean.shape != log_variance.shape:
         raise ShapeError(
             f"mean and log_variance must have the same shape, but theirs are {tuple(mean.shape)} "

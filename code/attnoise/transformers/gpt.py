@@ -169,8 +169,9 @@ def next_token_loss(model: GPT, tokens: Int[Tensor, "b n"]) -> Float[Tensor, ""]
         DataError: A token lies outside [0, vocab); looked at on the CPU alone.
     """
     check_shape("tokens", tokens, batch=None, positions=None)
-    check_tokens("tokens", tokens, model.config.vocab)  # the last is a target alone
-    return F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
+    logits = model(tokens[:, :-1])  # b n v
+    check_tokens("tokens", tokens, logits.shape[-1])  # the last is a target alone
+    return F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
 
 
 @torch.no_grad()
