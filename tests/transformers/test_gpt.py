@@ -65,6 +65,14 @@ def test_cached_equals_full(modern):
     assert_close(torch.cat(pieces, dim=1), model(x), atol=1e-5, rtol=1e-5)
 
 
+def test_loss_takes_any_module_that_returns_logits():
+    model, tokens = make().eval(), torch.arange(6)[None] % 5
+    wrapped = torch.nn.Sequential(model)  # as a compiled or exported model: it has no config
+    assert_close(next_token_loss(wrapped, tokens), next_token_loss(model, tokens))
+    with pytest.raises(DataError, match="tokens"):
+        next_token_loss(wrapped, tokens + 10**6)
+
+
 def test_loss_is_the_mean_of_minus_log_p():
     model, x = make(), tokens(2, 11)
     log_p = model(x[:, :-1]).log_softmax(dim=-1)

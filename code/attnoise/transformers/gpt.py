@@ -159,10 +159,14 @@ class GPT(nn.Module):
         ]
 
 
-def next_token_loss(model: GPT, tokens: Int[Tensor, "b n"]) -> Float[Tensor, ""]:
+def next_token_loss(model: nn.Module, tokens: Int[Tensor, "b n"]) -> Float[Tensor, ""]:
     """Return the mean cross-entropy, in nats, of each token given those before it.
 
     One pass trains n - 1 predictions at once, since no position sees what it must predict.
+
+    Args:
+        model: A GPT, or any module from tokens "b n" to logits "b n vocab".
+        tokens: Sequences.
 
     Raises:
         ShapeError: The sequences are shorter than two tokens, or too long.
