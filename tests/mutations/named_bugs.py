@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 from .mutants import PACKAGE, ROOT, Mutant
@@ -58,8 +59,8 @@ BUGS = {
     ),
     "rotation that is none": (
         "attention/positions.py",
-        "return x * cos + PARTNERS[self.layout](x) * sin",
-        "return x * cos + PARTNERS[self.layout](x) * sin.abs()",
+        ".mul_(sin).addcmul_(x, cos)",
+        ".mul_(sin.abs()).addcmul_(x, cos)",
         POSITIONS + "test_rotary_scores_depend_on_the_distance_alone",
     ),
     "positions start anew with a cache": (
@@ -313,6 +314,8 @@ def try_all(workers: int = 2) -> dict[str, list[int]]:
                 results = {name: try_one(name) for name in list(BUGS)[worker::workers]}
                 (Path(folder) / f"{worker}.json").write_text(json.dumps(results), encoding="utf-8")
                 code = 0
+            except BaseException:
+                traceback.print_exc()
             finally:
                 sys.stderr.flush()
                 os._exit(code)

@@ -201,9 +201,11 @@ def test_hero_plays_until_it_is_stopped(open_figure):
     page = open_figure(landing(), clock=True)
     slider, button = page.locator("input"), page.locator("button")
     button.filter(has_text="Pause").wait_for()
-    begin = slider.input_value()
-    page.clock.run_for(5_000)
-    assert slider.input_value() != begin
+    places = {slider.input_value()}
+    for _ in range(5):  # the film may be back at any one place, but not at all of them
+        page.clock.run_for(1_000)
+        places.add(slider.input_value())
+    assert len(places) > 1
     assert button.text_content() == "Pause"
     assert page.locator("output").get_attribute("aria-live") == "off"
     button.click()

@@ -117,7 +117,7 @@ def test_a_caption_is_painted_as_torch_paints_it(open_page, text, seed, steps, s
 
 def test_what_it_loads_is_small_and_loaded_once(open_page):
     page, answers = open_page(PAGE), []
-    page.on("response", answers.append)
+    page.on("response", lambda answer: answers.append(answer))
     paint(page, "a large red circle")
     ran(page)
     sizes = {r.url: len(r.body()) for r in answers if any(part in r.url for part in HEAVY)}
