@@ -11,12 +11,16 @@ import sys
 import tempfile
 import time
 import tomllib
+import traceback
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import tyro
 
 from .mutants import ROOMS, Mutant, all_mutants
+from .quick import try_quickly
 from .runner import Baseline, find_killer, preload, tests_of
 
 LIST = Path(__file__).with_name("survivors.toml")
@@ -56,10 +60,24 @@ def score(results: dict[str, str], known: dict[str, dict]) -> float:
 
 def run(mutants: list[Mutant], workers: int, folder: Path) -> dict[str, str]:
     """Try every mutant, on several processes; {name: the test file that killed it, or ""}."""
-    done = read_results(folder)
+    started, done = time.time(), read_results(folder)
     todo = [mutant for mutant in mutants if mutant.name not in done]
     preload(sorted({path for mutant in mutants for path in tests_of(mutant.module)}))
-    children, started = [], time.time()
+    files = sorted({path for mutant in todo for path in tests_of(mutant.module)})
+    print(f"measuring {len(files)} test files", flush=True)
+    share_out(files, workers, lambda worker, some: [Baseline(folder).of(path) for path in some])
+    print(f"{time.time() - started:.0f} s: the quick way", flush=True)
+    share_out(todo, workers, lambda worker, some: work_quickly(some, folder, worker))
+    done = read_results(folder)
+    todo = [mutant for mutant in todo if mutant.name not in done]
+    print(f"{time.time() - started:.0f} s: {len(todo)} are left for the slow way", flush=True)
+    share_out(todo, workers, lambda worker, some: work(some, folder, worker, started))
+    return read_results(folder)
+
+
+def share_out(things: list, workers: int, work: Callable[[int, list], object]) -> None:
+    """Let each worker, a fork, do its share."""
+    children = []
     for worker in range(workers):
         child = os.fork()
         if child:
@@ -67,14 +85,31 @@ def run(mutants: list[Mutant], workers: int, folder: Path) -> dict[str, str]:
             continue
         code = 1
         try:
-            work(todo[worker::workers], folder, folder / f"results.{worker}", started)
+            work(worker, things[worker::workers])
             code = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
+            sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
     if any([os.waitpid(child, 0)[1] for child in children]):
         sys.exit("A worker failed; see above.")
-    return read_results(folder)
+
+
+def store(folder: Path, worker: int, mutant: Mutant, killer: str) -> None:
+    """Add one result to the worker's file."""
+    with (folder / f"results.{worker}").open("a", encoding="utf-8") as file:
+        file.write(json.dumps([mutant.name, killer]) + "\n")
+
+
+def work_quickly(mutants: list[Mutant], folder: Path, worker: int) -> None:
+    """One worker's mutants, room by room, the quick way; only what is killed is stored."""
+    by_room: dict[str, list[Mutant]] = {}
+    for mutant in mutants:
+        by_room.setdefault(mutant.module.split("/")[0], []).append(mutant)
+    for room, some in by_room.items():
+        try_quickly(room, some, Baseline(folder), partial(store, folder, worker))
 
 
 def read_results(folder: Path) -> dict[str, str]:
@@ -83,18 +118,16 @@ def read_results(folder: Path) -> dict[str, str]:
     return dict(json.loads(line) for line in lines)
 
 
-def work(mutants: list[Mutant], folder: Path, stored: Path, started: float) -> None:
-    """One worker's mutants, one after the other; each result is a line of a file."""
+def work(mutants: list[Mutant], folder: Path, worker: int, started: float) -> None:
+    """One worker's mutants, one after the other, each with an import of its own."""
     baseline = Baseline(folder)
-    with stored.open("a", encoding="utf-8") as file:
-        for i, mutant in enumerate(mutants, start=1):
-            killer = find_killer(mutant, baseline)
-            file.write(json.dumps([mutant.name, killer]) + "\n")
-            file.flush()
-            if not killer or i % 50 == 0:
-                seconds = time.time() - started
-                where = f"{mutant.module}:{mutant.line}: {mutant.before} -> {mutant.after}"
-                print(f"{i}/{len(mutants)}, {seconds:.0f} s", "" if killer else where, flush=True)
+    for i, mutant in enumerate(mutants, start=1):
+        killer = find_killer(mutant, baseline)
+        store(folder, worker, mutant, killer)
+        if not killer or i % 50 == 0:
+            seconds = time.time() - started
+            where = f"{mutant.module}:{mutant.line}: {mutant.before} -> {mutant.after}"
+            print(f"{i}/{len(mutants)}, {seconds:.0f} s", "" if killer else where, flush=True)
 
 
 def main(
