@@ -72,3 +72,10 @@ def test_bad_input_is_named():
     ):
         cache.extend(draw(2, 1, 2, 2), draw(2, 1, 2, 2))
     assert cache.kept == 2
+
+
+def test_it_is_of_the_kind_of_its_model():
+    half = torch.empty(0, dtype=torch.float16)
+    cache = KeyValueCache(1, 1, 2, 3, like=half)
+    assert cache.keys.dtype == cache.values.dtype == torch.float16
+    assert KeyValueCache(1, 1, 2, 3).keys.dtype == torch.float32

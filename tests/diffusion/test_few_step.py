@@ -111,3 +111,14 @@ def test_bad_input_is_named():
         )
     with pytest.raises(ConfigError, match="must fall within"):
         consistency_sample(Exact(), draw(3, 1), PATH, timesteps=(0.0, 1.0))
+
+
+def test_times_are_as_precise_as_the_samples():
+    seen = []
+
+    def student(x_t, t, label):
+        seen.append(t)
+        return x_t
+
+    consistency_loss(student, Exact(), TEACHER, draw(8, 1), PATH, timesteps=[0.7, 0.0])
+    assert seen[0].tolist() == [0.7] * 8  # 0.7 in float32 is another number

@@ -4,9 +4,11 @@ import jaxtyping
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 from torch.testing import assert_close
 
 from attnoise.diffusion import UNet, UNetConfig
+from attnoise.diffusion.unet import ResidualConvolutions
 from attnoise.errors import ConfigError, ShapeError
 from attnoise.transformers import Block
 
@@ -125,3 +127,19 @@ def test_bad_images_and_labels_are_named():
         model(draw(2, 3, 12, 11), torch.rand(2), torch.arange(2))
     with pytest.raises(ShapeError, match="no label was given"):
         model(draw(2, 3, 12, 12), torch.rand(2))
+
+
+def test_residual_convolutions_follow_their_formula():
+    torch.manual_seed(0)
+    stage, x, condition = ResidualConvolutions(8, 16, 5), draw(2, 8, 4, 4), draw(2, 5, seed=1)
+    for parameter in (*stage.conv_2.parameters(), *stage.modulate.parameters()):
+        nn.init.normal_(parameter, std=0.2)
+    scale, shift = stage.modulate(condition).view(2, 2, 16, 1, 1).unbind(dim=1)
+    h = stage.conv_1(F.silu(stage.norm_1(x)))
+    h = stage.conv_2(F.silu(stage.norm_2(h) * (1 + scale) + shift))
+    assert_close(stage(x, condition), stage.skip(x) + h)
+    nn.init.zeros_(stage.modulate.weight), nn.init.zeros_(stage.modulate.bias)
+    plain = nn.Sequential(
+        stage.norm_1, nn.SiLU(), stage.conv_1, stage.norm_2, nn.SiLU(), stage.conv_2
+    )
+    assert_close(stage(x, condition), stage.skip(x) + plain(x))

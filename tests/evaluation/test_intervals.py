@@ -66,3 +66,10 @@ def test_bootstrap_refuses_what_has_no_interval():
             bootstrap_interval(np.array(bad))
     with pytest.raises(ConfigError, match="draws must be a whole number of at least 1"):
         bootstrap_interval(draw(5), draws=0)
+
+
+def test_single_precision_is_computed_in_double():
+    values = (1e4 + draw(400)).astype(np.float32)
+    assert bootstrap_interval(values, draws=50) == bootstrap_interval(
+        values.astype(np.float64), draws=50
+    )

@@ -25,6 +25,8 @@ from .runner import Baseline, find_killer, preload, tests_of
 
 LIST = Path(__file__).with_name("survivors.toml")
 KILLED_AT_LEAST = 0.95
+# Of a sample of 60 from such a room fewer are killed once in a thousand samples.
+SAMPLE_KILLED_AT_LEAST = 0.85
 
 
 def listed() -> dict[str, dict]:
@@ -177,7 +179,9 @@ def main(
     found = score(results, known)
     print(f"{found:.1%} of the mutants that are not equivalent are killed ({len(mutants)} tried)")
     print("\n".join(faults))
-    if faults or (found < KILLED_AT_LEAST and not sample):
+    if sample:  # says how good the tests are, and does not ask that every survivor be listed
+        sys.exit(found < SAMPLE_KILLED_AT_LEAST)
+    if faults or found < KILLED_AT_LEAST:
         sys.exit(1)
 
 

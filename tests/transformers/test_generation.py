@@ -185,3 +185,9 @@ def test_learned_positions_generate_too():
     block = BlockConfig(d=12, heads=3, causal=True)
     model = GPT(GPTConfig(vocab=13, max_length=16, depth=1, block=block)).eval()
     assert_close(run(model, max_new_tokens=30), run(model, max_new_tokens=30, use_cache=False))
+
+
+def test_each_row_is_shifted_by_its_own_maximum():
+    rows = torch.tensor([[0.0, -1.0], [50.0, 49.0]])  # by the other's, the first would overflow
+    p = reshape_distribution(rows, temperature=1e-37)
+    assert p.tolist() == [[1.0, 0.0], [1.0, 0.0]]
