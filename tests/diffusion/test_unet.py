@@ -138,7 +138,8 @@ def test_residual_convolutions_follow_their_formula():
     h = stage.conv_1(F.silu(stage.norm_1(x)))
     h = stage.conv_2(F.silu(stage.norm_2(h) * (1 + scale) + shift))
     assert_close(stage(x, condition), stage.skip(x) + h)
-    nn.init.zeros_(stage.modulate.weight), nn.init.zeros_(stage.modulate.bias)
+    for parameter in stage.modulate.parameters():
+        nn.init.zeros_(parameter)
     plain = nn.Sequential(
         stage.norm_1, nn.SiLU(), stage.conv_1, stage.norm_2, nn.SiLU(), stage.conv_2
     )

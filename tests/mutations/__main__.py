@@ -11,9 +11,7 @@ import sys
 import tempfile
 import time
 import tomllib
-import traceback
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +19,7 @@ import tyro
 
 from .mutants import ROOMS, Mutant, all_mutants
 from .quick import try_quickly
-from .runner import Baseline, find_killer, preload, tests_of
+from .runner import Baseline, find_killer, preload, share_out, tests_of
 
 LIST = Path(__file__).with_name("survivors.toml")
 KILLED_AT_LEAST = 0.95
@@ -34,16 +32,18 @@ def listed() -> dict[str, dict]:
     return tomllib.loads(LIST.read_text(encoding="utf-8"))
 
 
-def compare(results: dict[str, str], mutants: list[Mutant], known: dict[str, dict]) -> list[str]:
-    """Say what is wrong: survivors that are not listed, listed mutants that were killed."""
-    faults = []
+def compare(
+    results: dict[str, str], mutants: list[Mutant], known: dict[str, dict]
+) -> tuple[list[str], list[str]]:
+    """Say what is wrong: survivors that are not listed, and listed mutants that were killed."""
+    unlisted, outdated = [], []
     for mutant in mutants:
         killer = results[mutant.name]
         if not killer and mutant.name not in known:
-            faults.append(f"survived, not listed: {describe(mutant)}")
+            unlisted.append(f"survived, not listed: {describe(mutant)}")
         if killer and mutant.name in known:
-            faults.append(f"listed, but killed by {killer}: {describe(mutant)}")
-    return faults
+            outdated.append(f"listed, but killed by {killer}: {describe(mutant)}")
+    return unlisted, outdated
 
 
 def describe(mutant: Mutant) -> str:
@@ -75,28 +75,6 @@ def run(mutants: list[Mutant], workers: int, folder: Path) -> dict[str, str]:
     print(f"{time.time() - started:.0f} s: {len(todo)} are left for the slow way", flush=True)
     share_out(todo, workers, lambda worker, some: work(some, folder, worker, started))
     return read_results(folder)
-
-
-def share_out(things: list, workers: int, work: Callable[[int, list], object]) -> None:
-    """Let each worker, a fork, do its share."""
-    children = []
-    for worker in range(workers):
-        child = os.fork()
-        if child:
-            children.append(child)
-            continue
-        code = 1
-        try:
-            work(worker, things[worker::workers])
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    if any([os.waitpid(child, 0)[1] for child in children]):
-        sys.exit("A worker failed; see above.")
 
 
 def store(folder: Path, worker: int, mutant: Mutant, killer: str) -> None:
@@ -170,18 +148,18 @@ def main(
         folder = resume or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         results = run(mutants, workers, folder)
-    faults = [f"listed, but gone: [{name}] of {known[name]['module']}" for name in gone]
-    faults += compare(results, mutants, known)
+    unlisted, outdated = compare(results, mutants, known)
+    outdated += [f"listed, but gone: [{name}] of {known[name]['module']}" for name in gone]
     made = Counter(mutant.module.split("/")[0] for mutant in mutants)
     killed = Counter(m.module.split("/")[0] for m in mutants if results[m.name])
     for room in made:
         print(f"{room:14} {made[room]:5} mutants, {killed[room]:5} killed")
     found = score(results, known)
     print(f"{found:.1%} of the mutants that are not equivalent are killed ({len(mutants)} tried)")
-    print("\n".join(faults))
-    if sample:  # says how good the tests are, and does not ask that every survivor be listed
-        sys.exit(found < SAMPLE_KILLED_AT_LEAST)
-    if faults or found < KILLED_AT_LEAST:
+    print("\n".join(unlisted + outdated))
+    # A sample tells how good the tests are; that every survivor is listed, the whole run asks.
+    too_few = found < (SAMPLE_KILLED_AT_LEAST if sample else KILLED_AT_LEAST)
+    if too_few or outdated or (unlisted and not sample):
         sys.exit(1)
 
 

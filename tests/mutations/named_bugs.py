@@ -5,10 +5,7 @@ Run by itself, the module tries them all and prints what happened, as JSON.
 
 import hashlib
 import json
-import os
-import sys
 import tempfile
-import traceback
 from pathlib import Path
 
 from .mutants import PACKAGE, ROOT, Mutant
@@ -303,24 +300,12 @@ def try_all(workers: int = 2) -> dict[str, list[int]]:
     """Run each bug's test without the bug and with it; {bug: pytest's two exit codes}."""
     preload(sorted({ROOT / "tests" / test.split("::")[0] for *_, test in BUGS.values()}))
     with tempfile.TemporaryDirectory() as folder:
-        children = []
-        for worker in range(workers):
-            child = os.fork()
-            if child:
-                children.append(child)
-                continue
-            code = 1
-            try:
-                results = {name: try_one(name) for name in list(BUGS)[worker::workers]}
-                (Path(folder) / f"{worker}.json").write_text(json.dumps(results), encoding="utf-8")
-                code = 0
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                sys.stderr.flush()
-                os._exit(code)
-        if any([os.waitpid(child, 0)[1] for child in children]):
-            sys.exit("A worker failed; see above.")
+
+        def work(worker: int, names: list[str]) -> None:
+            results = {name: try_one(name) for name in names}
+            (Path(folder) / f"{worker}.json").write_text(json.dumps(results), encoding="utf-8")
+
+        share_out(list(BUGS), workers, work)
         parts = [json.loads(path.read_text()) for path in Path(folder).glob("*.json")]
     return {name: codes for part in parts for name, codes in part.items()}
 

@@ -16,6 +16,7 @@ import resource
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,28 @@ def tests_of(module: str) -> list[Path]:
     room, stem = module.split("/")[0], Path(module).stem
     files = sorted((ROOT / "tests" / room).rglob("test_*.py"), key=lambda path: path.stat().st_size)
     return sorted(files, key=lambda path: not path.stem.startswith(f"test_{stem}"))
+
+
+def share_out(things: list, workers: int, work: Callable[[int, list], object]) -> None:
+    """Let each worker, a fork, do its share; what it raises ends the program."""
+    children = []
+    for worker in range(workers):
+        child = os.fork()
+        if child:
+            children.append(child)
+            continue
+        code = 1
+        try:
+            work(worker, things[worker::workers])
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    if any([os.waitpid(child, 0)[1] for child in children]):
+        sys.exit("A worker failed; see above.")
 
 
 def forked(work: Callable[[], int], cpu_seconds: float) -> int:

@@ -4,8 +4,9 @@ Names are imported when they are first used: scikit-learn takes longer to import
 take to load.
 """
 
-import importlib
 from typing import Any
+
+from ..lazy import import_name, names_of
 
 _HOMES = {
     "baselines": ("PerClassGaussian", "class_means"),
@@ -36,11 +37,8 @@ _HOMES = {
         "unigram_bits_per_character",
     ),
 }
-_MODULES = {name: module for module, names in _HOMES.items() for name in names}
-__all__ = sorted(_MODULES)
+__all__ = names_of(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return import_name(__name__, _HOMES, name)

@@ -4,8 +4,9 @@ Names are imported when they are first used, so that who loads a checkpoint does
 training needs.
 """
 
-import importlib
 from typing import Any
+
+from ..lazy import import_name, names_of
 
 _HOMES = {
     "checkpoints": ("load_checkpoint", "save_checkpoint"),
@@ -14,11 +15,8 @@ _HOMES = {
     "loop": ("Record", "draw_batch", "learning_rate", "progress_bar", "train"),
     "optimizers": ("Muon", "make_optimizers", "orthogonalise"),
 }
-_MODULES = {name: module for module, names in _HOMES.items() for name in names}
-__all__ = sorted(_MODULES)
+__all__ = names_of(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return import_name(__name__, _HOMES, name)
