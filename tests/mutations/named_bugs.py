@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from .mutants import PACKAGE, ROOT, Mutant
-from .runner import forked, preload, run_pytest
+from .runner import forked, preload, run_pytest, share_out
 
 ATTENTION = "attention/test_scaled_dot_product.py::"
 POSITIONS = "attention/test_positions.py::"
