@@ -1,35 +1,14 @@
-"""Every public name has an entry, and what the entry says holds.
-
-Which graphs compile is asked in a process of its own: the run-time checks of shapes that tests
-switch on are themselves what a compiler cannot follow.
-"""
-
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+"""Every public name has an entry, and what the entry says holds."""
 
 import pytest
 
 from . import strict_device
-from .entries import ENTRIES
+from .entries import ENTRIES, pairs
 from .kinds import CHECKS, FAMILIES, KINDS
 from .names import ROOMS, find, public_names
 from .report import missing
 
-ROOT = Path(__file__).parents[2]
 ON_A_DEVICE = ("device", "reads")
-
-
-def pairs(*kinds: str) -> list:
-    """Return every name that one of the kinds applies to, with the kind."""
-    return [
-        pytest.param(name, kind, id=f"{name}-{kind}")
-        for name, entry in ENTRIES.items()
-        for kind in kinds
-        if entry.reason(kind) is None
-    ]
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -68,19 +47,3 @@ def test_it_runs_on_another_device(name, kind):
 @pytest.mark.parametrize(("name", "kind"), pairs("ranges"))
 def test_bad_arguments_are_named(name, kind):
     CHECKS[kind](ENTRIES[name])
-
-
-@pytest.fixture(scope="module")
-def compiled() -> dict[str, str]:
-    """Return what failed to compile, by name, as a process without run-time checks found it."""
-    command = [sys.executable, "-m", "tests.inventory.report", "--json", "--compile"]
-    paths = os.pathsep.join([str(ROOT / "code"), str(ROOT), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": paths}
-    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr[-2000:]
-    return json.loads(ran.stdout)
-
-
-@pytest.mark.parametrize(("name", "kind"), pairs("compile"))
-def test_it_compiles_to_one_graph(name, kind, compiled):
-    assert compiled[f"{name} {kind}"] == ""

@@ -18,8 +18,8 @@ from pathlib import Path
 import tyro
 
 from .mutants import ROOMS, Mutant, all_mutants
-from .quick import try_quickly
-from .runner import Baseline, find_killer, preload, share_out, tests_of
+from .quick import try_on_inventory, try_quickly
+from .runner import INVENTORY, Baseline, find_killer, preload, share_out, tests_of
 
 LIST = Path(__file__).with_name("survivors.toml")
 KILLED_AT_LEAST = 0.95
@@ -74,6 +74,12 @@ def run(mutants: list[Mutant], workers: int, folder: Path) -> dict[str, str]:
     todo = [mutant for mutant in todo if mutant.name not in done]
     print(f"{time.time() - started:.0f} s: {len(todo)} are left for the slow way", flush=True)
     share_out(todo, workers, lambda worker, some: work(some, folder, worker, started))
+    done = read_results(folder)
+    left = [mutant for mutant in mutants if not done[mutant.name]]
+    print(f"{time.time() - started:.0f} s: {len(left)} are left for the inventory", flush=True)
+    if left:
+        Baseline(folder).of(INVENTORY)
+        share_out(left, workers, lambda worker, some: work_on_inventory(some, folder, worker))
     return read_results(folder)
 
 
@@ -92,10 +98,16 @@ def work_quickly(mutants: list[Mutant], folder: Path, worker: int) -> None:
         try_quickly(room, some, Baseline(folder), partial(store, folder, worker))
 
 
+def work_on_inventory(mutants: list[Mutant], folder: Path, worker: int) -> None:
+    """One worker's mutants, tried by what the inventory says; only what is killed is stored."""
+    try_on_inventory(mutants, Baseline(folder), partial(store, folder, worker))
+
+
 def read_results(folder: Path) -> dict[str, str]:
-    """What the workers have stored so far."""
+    """What the workers have stored so far; that a test kills a mutant outweighs that others don't."""
     lines = [line for path in folder.glob("results.*") for line in path.read_text().splitlines()]
-    return dict(json.loads(line) for line in lines)
+    pairs = [json.loads(line) for line in lines]
+    return {**dict(pairs), **dict(pair for pair in pairs if pair[1])}
 
 
 def work(mutants: list[Mutant], folder: Path, worker: int, started: float) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .mutants import PACKAGE, Mutant
-from .runner import FAILED, PASSED, Baseline, forked, run_pytest, tests_of
+from .runner import FAILED, INVENTORY, PASSED, Baseline, forked, run_pytest, tests_of
 
 FIRST_FILE = 100  # the exit code of a fork whose killer is the first file
 
@@ -22,9 +22,13 @@ class Session:
     """A pytest plugin: in place of the tests, try one mutant after the other."""
 
     def __init__(
-        self, mutants: list[Mutant], baseline: Baseline, found: Callable[[Mutant, str], None]
+        self,
+        mutants: list[Mutant],
+        files_of: Callable[[str], list[Path]],
+        baseline: Baseline,
+        found: Callable[[Mutant, str], None],
     ) -> None:
-        self.mutants, self.baseline, self.found = mutants, baseline, found
+        self.mutants, self.files_of, self.baseline, self.found = mutants, files_of, baseline, found
 
     def pytest_runtestloop(self, session) -> bool:
         """Try all mutants that only change functions; hand each killed one to `found`."""
@@ -39,7 +43,7 @@ class Session:
             places = [functions.get((mutant.import_name, old.co_qualname)) for old, _ in changed]
             if not changed or not all(places):
                 continue
-            files = tests_of(mutant.module)
+            files = self.files_of(mutant.module)
             seconds, wanted = 0.0, []
             for index, path in enumerate(files):
                 for test in self.baseline.tests_that_reach(mutant, path):
@@ -119,10 +123,19 @@ def try_quickly(
     """Try a room's mutants in a session of its own, in a fork; hand what is killed to `found`."""
     tests = tests_of(mutants[0].module)[0].parent
     assert tests.name == room, f"{tests} holds the tests of another room"
-    forked(lambda: _session(tests, mutants, baseline, found), cpu_seconds=10**6)
+    session = Session(mutants, tests_of, baseline, found)
+    forked(lambda: _run_session(tests, session), cpu_seconds=10**6)
 
 
-def _session(tests: Path, mutants: list[Mutant], baseline: Baseline, found: Callable) -> int:
-    code = run_pytest(tests, None, Session(mutants, baseline, found))
+def try_on_inventory(
+    mutants: list[Mutant], baseline: Baseline, found: Callable[[Mutant, str], None]
+) -> None:
+    """The same with what the inventory says of the room's public names, in place of its tests."""
+    session = Session(mutants, lambda module: [INVENTORY], baseline, found)
+    forked(lambda: _run_session(INVENTORY, session), cpu_seconds=10**6)
+
+
+def _run_session(tests: Path, session: Session) -> int:
+    code = run_pytest(tests, None, session)
     sys.stdout.flush()
     return FAILED if code == FAILED else PASSED
