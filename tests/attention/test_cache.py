@@ -79,3 +79,27 @@ def test_it_is_of_the_kind_of_its_model():
     cache = KeyValueCache(1, 1, 2, 3, like=half)
     assert cache.keys.dtype == cache.values.dtype == torch.float16
     assert KeyValueCache(1, 1, 2, 3).keys.dtype == torch.float32
+
+
+@pytest.mark.parametrize("window", [None, 5])
+def test_a_mask_counts_all_tokens_seen(window):
+    layer = MultiHeadAttention(24, 6)
+    x, mask = draw(2, 12, 24), torch.ones(2, 1, 1, 12, dtype=torch.bool)
+    mask[1, ..., 9:11] = False
+    whole = layer(x, mask=mask, causal=True, window=window)
+    cache = KeyValueCache(2, 6, 12, 4, window=window)
+    pieces = [
+        layer(x[:, i : i + 1], mask=mask[..., : i + 1], causal=True, window=window, cache=cache)
+        for i in range(12)
+    ]
+    assert_close(torch.cat(pieces, dim=1), whole, atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(whole, layer(x, causal=True, window=window), atol=1e-3)
+
+
+def test_memory_is_used_to_the_end():
+    assert KeyValueCache(1, 1, 1, 3).max_length == 1
+    cache = KeyValueCache(1, 1, 8, 3, window=4)
+    keys = draw(1, 1, 13, 3)
+    assert cache.extend(keys[:, :, :8], keys[:, :, :8])[0].shape[2] == 8
+    held, _ = cache.extend(keys[:, :, 8:], keys[:, :, 8:])  # forgets all but three
+    assert_close(held, keys[:, :, 5:])

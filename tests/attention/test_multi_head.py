@@ -1,5 +1,7 @@
 """Multi-head attention: against torch.nn.MultiheadAttention, grouped heads, recorded weights."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -8,7 +10,14 @@ from tests.twins import torch_twin
 from torch import nn
 from torch.testing import assert_close
 
-from attnoise.attention import MultiHeadAttention, causal_mask, padding_mask, record_weights
+from attnoise.attention import (
+    Alibi,
+    MultiHeadAttention,
+    Rotary,
+    causal_mask,
+    padding_mask,
+    record_weights,
+)
 from attnoise.errors import ConfigError, ShapeError
 
 
@@ -119,3 +128,57 @@ def test_record_weights_names_layers_and_puts_the_fused_kernel_back():
 def test_bad_input_is_named(call, message, error):
     with pytest.raises(error, match=message):
         call()
+
+
+def by_hand(layer, x, allowed, distance):
+    """Attention of every head, written out; allowed: "n n", distance: "n n"."""
+    outputs = []
+    k = layer.d // layer.heads
+    for h in range(layer.heads):
+        g = h * layer.kv_heads // layer.heads
+        query = layer.to_query(x)[..., h * k : (h + 1) * k]
+        key = layer.to_key(x)[..., g * k : (g + 1) * k]
+        value = layer.to_value(x)[..., g * k : (g + 1) * k]
+        if isinstance(layer.query_norm, nn.RMSNorm):
+            query = query / query.square().mean(-1, keepdim=True).sqrt() * layer.query_norm.weight
+            key = key / key.square().mean(-1, keepdim=True).sqrt() * layer.key_norm.weight
+        if isinstance(layer.positions, Rotary):
+            query = layer.positions(query[:, None])[:, 0]
+            key = layer.positions(key[:, None])[:, 0]
+        scores = query @ key.mT / k**0.5
+        if isinstance(layer.positions, Alibi):
+            scores = scores - layer.positions.slopes[h] * distance
+        outputs.append(scores.masked_fill(~allowed, -math.inf).softmax(-1) @ value)
+    return layer.to_output(torch.cat(outputs, dim=-1))
+
+
+@pytest.mark.parametrize("positions", [None, Rotary(4), Alibi(6)], ids=["none", "rotary", "alibi"])
+@pytest.mark.parametrize("window", [None, 3])
+@pytest.mark.parametrize("masked", [False, True])
+def test_every_option_does_what_it_says(positions, window, masked):
+    layer, x = (
+        MultiHeadAttention(24, 6, kv_heads=2, positions=positions, qk_norm=True),
+        3 * draw(2, 7, 24),
+    )
+    with torch.no_grad():
+        layer.query_norm.weight.copy_(1 + draw(4).abs())
+        layer.key_norm.weight.copy_(1 + draw(4, seed=1).abs())
+    steps = torch.arange(7)
+    distance = (steps[:, None] - steps).abs()
+    mask = torch.tensor([1, 1, 0, 1, 1, 1, 1]).bool() if masked else None
+    allowed = (steps[:, None] >= steps) & (distance < (window or 7))
+    allowed = allowed if mask is None else allowed & mask
+    expected = by_hand(layer, x, allowed, distance)
+    rows = allowed.any(-1)  # the others may attend nowhere
+    found = layer(x, mask=mask, causal=True, window=window)
+    assert_close(found[:, rows], expected[:, rows], atol=1e-5, rtol=1e-4)
+    with record_weights(layer) as recorded:
+        assert_close(layer(x, mask=mask, causal=True, window=window), found)
+    assert torch.equal(recorded["attention"][0, 0] > 0, allowed)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_all_four_projections_have_a_bias_or_none(bias):
+    layer = MultiHeadAttention(12, heads=3, bias=bias)
+    projections = (layer.to_query, layer.to_key, layer.to_value, layer.to_output)
+    assert [p.bias is not None for p in projections] == [bias] * 4

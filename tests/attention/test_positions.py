@@ -18,6 +18,7 @@ from attnoise.attention import (
     causal_mask,
     fused_attention,
     pairs_to_half,
+    position_angles,
     sinusoidal_positions,
 )
 from attnoise.errors import ConfigError, ShapeError
@@ -141,3 +142,39 @@ def test_bad_input_is_named():
         Rotary(4, layout="quarters")
     with pytest.raises(ShapeError, match=r"bias must broadcast to .* \(2, 3, 5, 7\)"):
         attention(draw(2, 3, 5, 4), draw(2, 3, 7, 4), draw(2, 3, 7, 4), bias=draw(5, 6))
+
+
+def test_angles_are_exact_wherever_tensors_are_made():
+    with torch.device("meta"):  # as with a default device that knows no float64
+        angles = position_angles(3, 6, start=70_001)
+        assert Rotary(4).cos.device.type == "cpu"
+    expected = [[pos / 10_000 ** (2 * j / 6) for j in range(3)] for pos in (70_001, 70_002, 70_003)]
+    assert_close(angles, torch.tensor(expected, dtype=torch.float64), atol=0, rtol=1e-14)
+
+
+def test_defaults_are_the_papers():
+    x = draw(1, 1, 9, 6)
+    assert torch.equal(Rotary(6)(x), Rotary(6, base=10_000.0)(x, 0))
+    assert torch.equal(Rotary(6)(x)[:, :, 0], x[:, :, 0])
+    torch.manual_seed(0)
+    assert abs(LearnedPositions(500, 64).weight.std().item() / 0.02 - 1) < 0.05
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("layout", ["half", "pairs"])
+def test_rotation_keeps_the_type(layout, dtype):
+    x, rotary = draw(2, 3, 7, 6), Rotary(6, layout=layout)
+    found = rotary(x.to(dtype))
+    assert found.dtype == dtype
+    assert_close(found.float(), rotary(x), atol=0.02, rtol=0)
+
+
+def test_pairs_to_half_puts_first_halves_first():
+    rows = torch.arange(8.0)
+    assert pairs_to_half(rows, 1).tolist() == [0, 2, 4, 6, 1, 3, 5, 7]
+    assert pairs_to_half(rows, 2).tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
+    assert pairs_to_half(rows, 1, back=True).tolist() == [0, 4, 1, 5, 2, 6, 3, 7]
+
+
+def test_slopes_are_not_saved():
+    assert not Alibi(4).state_dict()

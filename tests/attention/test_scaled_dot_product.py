@@ -130,3 +130,52 @@ def test_bad_input_is_named(function, message):
     *shapes, mask = BAD[message]
     with pytest.raises(ShapeError, match=message):
         function(*(draw(*shape) for shape in shapes), mask)
+
+
+FUNCTIONS = [attention, fused_attention]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize(("n", "k", "m"), [(3, 5, 5), (5, 5, 7), (5, 3, 5), (1, 5, 4)])
+@pytest.mark.parametrize("scale", [None, 0.3])
+def test_causal_counts_from_the_last_query_and_joins_the_mask(function, n, k, m, scale):
+    query, key, value = draw(2, n, k), draw(2, m, k), draw(2, m, 4)
+    later = torch.arange(m) > torch.arange(m - n, m)[:, None]
+    mask = torch.ones(2, 1, m, dtype=torch.bool)
+    mask[1, :, 1] = False
+    for added in (None, mask):
+        allowed = ~later if added is None else ~later & added
+        scores = query @ key.mT * (k**-0.5 if scale is None else scale)
+        expected = scores.masked_fill(~allowed, -math.inf).softmax(-1) @ value
+        assert_close(function(query, key, value, added, causal=True, scale=scale), expected)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_bias_may_be_more_precise_than_the_queries(function):
+    query, bias = draw(2, 5, 4), draw(5, 5)
+    half = query.bfloat16()
+    found = function(half, half, half, bias=bias)
+    assert found.dtype == torch.bfloat16
+    assert_close(found.float(), function(query, query, query, bias=bias), atol=0.05, rtol=0)
+
+
+def test_weights_are_as_precise_as_the_values():
+    half = draw(2, 5, 4).bfloat16()
+    assert [x.dtype for x in attention(half, half, half, return_weights=True)] == [half.dtype] * 2
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("place", range(3))
+def test_what_is_wrong_has_its_own_name(function, place):
+    name, right = ("query", "key", "value")[place], [draw(2, 5, 4) for _ in range(3)]
+    for wrong, message in ((draw(4), "two axes"), (right[0].long(), "floating-point")):
+        inputs = [wrong if i == place else tensor for i, tensor in enumerate(right)]
+        with pytest.raises(ShapeError, match=f"^{name} must .*{message}.*{name}"):
+            function(*inputs)
+    apart = [draw(3, 5, 4) if i == place else tensor for i, tensor in enumerate(right)]
+    with pytest.raises(ShapeError, match="same batch axes"):
+        function(*apart)
+    for shape in ((3, 5, 5), (4, 5)):
+        with pytest.raises(ShapeError, match=r"mask must broadcast .* = \(2, 5, 5\)"):
+            function(*right, torch.ones(shape, dtype=torch.bool))

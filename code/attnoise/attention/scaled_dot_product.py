@@ -145,9 +145,13 @@ def check_attention_shapes(
             f"{key.shape[-2]} and value has {value.shape[-2]}; each key needs its own value."
         )
     check_mask(mask)
-    batch: tuple[int, ...] = query.shape[:-2]
-    if batch != key.shape[:-2] or batch != value.shape[:-2]:
-        batch = _common_batch(query, key, value)
+    batch = query.shape[:-2]
+    if not batch == key.shape[:-2] == value.shape[:-2]:
+        raise ShapeError(
+            f"query, key and value must have the same batch axes, but their shapes are "
+            f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}; expand the "
+            "smaller ones."
+        )
     wanted = (*batch, query.shape[-2], key.shape[-2])
     for name, added in (("mask", mask), ("bias", bias)):
         if added is not None and not _broadcasts(added.shape, wanted):
@@ -170,16 +174,6 @@ def check_scale(scale: float | None) -> None:
     """Raise a ConfigError if a scale is NaN or infinite."""
     if scale is not None and not math.isfinite(scale):
         raise ConfigError(f"scale must be finite, but it is {scale}; 1 / sqrt(k) is usual.")
-
-
-def _common_batch(query: Tensor, key: Tensor, value: Tensor) -> tuple[int, ...]:
-    shapes = [tuple(tensor.shape[:-2]) for tensor in (query, key, value)]
-    try:
-        return torch.broadcast_shapes(*shapes)
-    except RuntimeError as error:
-        raise ShapeError(
-            f"query, key and value must have batch axes that broadcast, but they are {shapes}."
-        ) from error
 
 
 def _broadcasts(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
