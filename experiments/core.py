@@ -3,7 +3,6 @@
 Run one as a module, from the top folder: python -m experiments.diffusion.train_digits_ddpm --help
 """
 
-import hashlib
 import json
 import logging
 import platform
@@ -226,12 +225,6 @@ def seeded(make: Callable[[], T], seed: int) -> T:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return make()
-
-
-def file_hash(*modules: Any) -> str:
-    """Return the SHA-256 of the source of modules that draw data."""
-    sources = "".join(Path(module.__file__).read_text("utf8") for module in modules)
-    return hashlib.sha256(sources.encode()).hexdigest()
 
 
 def rounded(values: Any, digits: int = 4) -> list[float]:

@@ -14,8 +14,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from attnoise.data import captions as grammar
-from attnoise.data import draw_captions, load_captions, shapes
+from attnoise.data import draw_captions, load_captions
 from attnoise.diffusion import (
     LinearPath,
     NetworkDenoiser,
@@ -31,7 +30,8 @@ from attnoise.training.checkpoints import load_checkpoint
 from attnoise.training.ema import EMA
 from attnoise.training.loop import train
 from experiments import core
-from experiments.core import LOG, command_line, file_hash, make_card, rounded, seeded
+from experiments.core import LOG, command_line, make_card, rounded, seeded
+from experiments.latent.shapes import data_sha256
 
 PATH, BATCH, STEPS, LR, DECAY = LinearPath(), 32, 16, 1e-2, 0.99
 SPACES = {  # what the network sees: side, channels, patch
@@ -186,7 +186,7 @@ def main(options: Options) -> None:
         experiment,
         task="exact pictures of one object against operations, in latents and in pixels",
         data=f"drawn by attnoise.data.shapes, {len(data['labels'])} training pictures",
-        data_sha256=file_hash(grammar, shapes),
+        data_sha256=data_sha256(),
         steps=max(steps[-1] for steps in RUNS.values()) // options.shorter,
         batch=BATCH,
         lr=LR,

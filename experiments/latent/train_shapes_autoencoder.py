@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import torch
 
-from attnoise.data import captions as grammar
-from attnoise.data import draw_captions, load_captions, shapes
+from attnoise.data import draw_captions, load_captions
 from attnoise.evaluation.metrics import wilson_interval
 from attnoise.evaluation.picture_parser import score_captions
 from attnoise.latent import Autoencoder, AutoencoderConfig, autoencoder_loss, fit_latent_scale
 from attnoise.training.ema import EMA
 from experiments import core
-from experiments.core import LOG, command_line, file_hash, make_card, rounded, seeded
+from experiments.core import LOG, command_line, make_card, rounded, seeded
+from experiments.latent.shapes import data_sha256
 
 CONFIG = AutoencoderConfig(bottleneck="vae")
 BATCH, KL_WEIGHT = 32, 1e-4
@@ -97,7 +97,7 @@ def main(options: Options) -> None:
         experiment,
         task="compress little pictures of shapes into 8 x 8 x 4 numbers and reconstruct them",
         data="drawn by attnoise.data.shapes from the training captions",
-        data_sha256=file_hash(grammar, shapes),
+        data_sha256=data_sha256(),
         steps=options.steps,
         batch=BATCH,
         lr=options.lr,

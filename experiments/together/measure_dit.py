@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from attnoise.data import captions as grammar
-from attnoise.data import draw_captions, shapes
+from attnoise.data import draw_captions
 from attnoise.diffusion import UNet, UNetConfig, flow_loss
 from attnoise.together import DiT, DiTConfig
 from attnoise.training.checkpoints import load_checkpoint
@@ -19,8 +18,9 @@ from attnoise.training.ema import EMA
 from attnoise.training.loop import train
 from attnoise.transformers.block import Modulation
 from experiments import core
-from experiments.core import command_line, file_hash, make_card, seeded
+from experiments.core import command_line, make_card, seeded
 from experiments.latent.measure_latent_diffusion import CAPTIONS, operations
+from experiments.latent.shapes import data_sha256
 
 BATCH, DECAY, RATES = 32, 0.98, (3e-3, 6e-3, 1.2e-2, 2.4e-2)
 LATENT = {"image_size": 8, "channels": 4, "classes": len(CAPTIONS)}
@@ -137,7 +137,7 @@ def main(options: Options) -> None:
         experiment,
         task="flow-matching loss on new pictures, of latents of one shape, after equal steps",
         data=f"drawn by attnoise.data.shapes, {len(sets['train'][1])} training pictures",
-        data_sha256=file_hash(grammar, shapes),
+        data_sha256=data_sha256(),
         steps=options.steps,
         batch=BATCH,
         lr={name: run["rate"] for name, run in runs.items()},

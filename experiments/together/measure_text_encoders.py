@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import torch
 
-from attnoise.data import captions as grammar
-from attnoise.data import shapes
 from attnoise.data.captions import encode_captions, load_captions
 from attnoise.evaluation.metrics import wilson_interval
 from attnoise.together import ContrastivePair, TextToImage
@@ -20,7 +18,8 @@ from attnoise.training.checkpoints import load_checkpoint
 from attnoise.training.ema import EMA
 from attnoise.transformers import BlockConfig, ViT, ViTConfig
 from experiments import core
-from experiments.core import command_line, file_hash, make_card, rounded
+from experiments.core import command_line, make_card, rounded
+from experiments.latent.shapes import data_sha256
 from experiments.together.train_text_to_image import BATCH, CONFIG, STEPS, latents_of, scored, some
 
 ARMS, SCALE, WIDTH = ("joint", "contrastive", "random"), 2.0, 64
@@ -148,7 +147,7 @@ def main(options: Options) -> None:
         experiment,
         task="exact pictures of unseen captions after equal steps, by text encoder",
         data=f"{options.pictures} pictures of each of {len(captions)} training captions",
-        data_sha256=file_hash(grammar, shapes),
+        data_sha256=data_sha256(),
         steps=options.steps,
         batch=BATCH,
         lr=options.lr,

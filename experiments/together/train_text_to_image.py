@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 import torch
 
-from attnoise.data import captions as grammar
-from attnoise.data import draw_captions, encode_captions, load_captions, shapes
+from attnoise.data import draw_captions, encode_captions, load_captions
 from attnoise.evaluation.metrics import wilson_interval
 from attnoise.evaluation.picture_parser import score_captions
 from attnoise.together import TextToImage, TextToImageConfig, sample
@@ -25,11 +24,11 @@ from experiments.core import (
     LOG,
     Trained,
     command_line,
-    file_hash,
     make_card,
     rounded,
     seeded,
 )
+from experiments.latent.shapes import data_sha256
 
 CONFIG = TextToImageConfig()
 BATCH, STEPS = 64, 8
@@ -162,7 +161,7 @@ def main(options: Options) -> None:
         experiment,
         task="draw a caption of one or two coloured shapes, in the latents of an autoencoder",
         data=f"{options.pictures} pictures of each of {len(captions)} training captions",
-        data_sha256=file_hash(grammar, shapes),
+        data_sha256=data_sha256(),
         steps=options.steps + options.finish,
         batch=BATCH,
         lr=options.lr,
