@@ -28,7 +28,7 @@ def stored(images: torch.Tensor) -> torch.Tensor:
     return ((images + 1) * 8).round().clamp(0, 16) / 8 - 1
 
 
-def about_the_data() -> dict[str, str]:
+def about_the_data() -> dict[str, Any]:
     """Return the fields of a card that name the data."""
     digits = load_digits("train")
     pixels = (digits.images * 8 + 8).to(torch.uint8).numpy().tobytes()

@@ -5,12 +5,15 @@ seeds, all from the same noise for the same seed. The card holds the Fréchet di
 digits, beside the floor and the per-class Gaussian.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from attnoise.diffusion import (
     NetworkDenoiser,
+    Step,
     cosine_schedule,
     ddim_sample,
     ddpm_sample,
@@ -33,7 +36,7 @@ from experiments.diffusion.digits import (
 
 SPACINGS = ("even", "leading", "karras", "log_snr")
 SCHEDULE = cosine_schedule(1000)
-SOLVERS = {
+SOLVERS: dict[str, tuple[Callable[..., Iterator[Step]], dict[str, Any]]] = {
     "DDIM": (ddim_sample, {}),
     "Heun": (heun_sample, {"parametrisation": "ve"}),
     "Heun, trig": (heun_sample, {"parametrisation": "trig"}),

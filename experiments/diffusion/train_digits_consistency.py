@@ -8,6 +8,7 @@ samples are from unseen digits.
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -74,9 +75,8 @@ def sample(denoiser, name: str, seed: int, count: int) -> torch.Tensor:
         grid = make_timesteps(SCHEDULE, STEPS)
         steps = dpm_solver_sample(denoiser, noise, SCHEDULE, timesteps=grid, label=label)
     else:
-        grid = GRIDS[name]
         steps = consistency_sample(
-            denoiser, noise, SCHEDULE, generator, timesteps=grid, label=label
+            denoiser, noise, SCHEDULE, generator, timesteps=GRIDS[name], label=label
         )
     with torch.no_grad():
         return last(steps).clamp(-1, 1)
@@ -128,7 +128,7 @@ def main(options: Options) -> None:
     )
 
     gaussian = gaussian_digits(torch.arange(options.samples) % 10, generator)
-    common = {
+    common: dict[str, Any] = {
         **about_the_data(),
         "batch": BATCH,
         "baseline": {

@@ -9,6 +9,7 @@ for the clean picture; all are kept. Runs in pixels take long, and have one seed
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -34,7 +35,7 @@ from experiments.core import LOG, command_line, make_card, rounded, seeded
 from experiments.latent.shapes import data_sha256
 
 PATH, BATCH, STEPS, LR, DECAY = LinearPath(), 32, 16, 1e-2, 0.99
-SPACES = {  # what the network sees: side, channels, patch
+SPACES: dict[str, dict[str, Any]] = {  # what the network sees: side, channels, patch
     "latent": {"image_size": 8, "channels": 4, "patch": 2},
     "pixels": {"image_size": 32, "channels": 3, "patch": 4},
 }
@@ -174,8 +175,7 @@ def main(options: Options) -> None:
         seeds = 1 if run.startswith("pixels") else options.seeds
         by_run[run] = [
             experiment.remember(
-                f"{run} {seed}",
-                lambda run=run, seed=seed: measure(run, seed, data, autoencoder, options),
+                f"{run} {seed}", partial(measure, run, seed, data, autoencoder, options)
             )
             for seed in range(seeds)
         ]

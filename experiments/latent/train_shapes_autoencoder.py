@@ -78,10 +78,11 @@ def main(options: Options) -> None:
     trained = experiment.run(
         model, loss, options.steps, generator, lr=options.lr, warmup=50, ema=ema, weight_decay=0.01
     )
-    model = ema.model.eval()
+    network = ema.model.eval()
+    assert isinstance(network, Autoencoder)
     _, images = drawn(train, options.measured, generator)
-    fit_latent_scale(model, images)
-    model = model.half().float()
+    fit_latent_scale(network, images)
+    network = network.half().float()
     numbers = CONFIG.latent_channels * CONFIG.latent_size**2
     linear = principal_components(images, numbers)
     result, baseline, ceiling = {}, {}, {}
@@ -89,7 +90,7 @@ def main(options: Options) -> None:
         generator = torch.Generator().manual_seed(99)
         chosen, before = drawn(load_captions(split), min(n, options.samples), generator)
         with torch.no_grad():
-            result[split] = score(chosen, before, model(before))
+            result[split] = score(chosen, before, network(before))
         baseline[split] = score(chosen, before, linear(before))
         ceiling[split] = score(chosen, before, before)
         LOG.info("%s %s %s", split, result[split], baseline[split])
@@ -107,9 +108,9 @@ def main(options: Options) -> None:
         baseline={f"{numbers}_principal_components": baseline},
         ceiling={"the_pictures_themselves": ceiling},
         kl_weight=KL_WEIGHT,
-        latent_std=rounded(model.latent_std.tolist()),
+        latent_std=rounded(network.latent_std.tolist()),
     )
-    experiment.write(card, model)
+    experiment.write(card, network)
 
 
 if __name__ == "__main__":

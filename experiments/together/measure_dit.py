@@ -6,6 +6,7 @@ the rate of each kind of network is chosen on the first with one seed, and the s
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,7 +24,7 @@ from experiments.latent.measure_latent_diffusion import CAPTIONS, operations
 from experiments.latent.shapes import data_sha256
 
 BATCH, DECAY, RATES = 32, 0.98, (3e-3, 6e-3, 1.2e-2, 2.4e-2)
-LATENT = {"image_size": 8, "channels": 4, "classes": len(CAPTIONS)}
+LATENT: dict[str, Any] = {"image_size": 8, "channels": 4, "classes": len(CAPTIONS)}
 SIZES = {"d 32, 2 blocks": (32, 2), "d 48, 3 blocks": (48, 3), "d 64, 4 blocks": (64, 4),
          "d 96, 6 blocks": (96, 6)}  # fmt: skip
 MIDDLE = "d 64, 4 blocks"
@@ -116,7 +117,8 @@ def main(options: Options) -> None:
     """Measure whatever is not known yet, and write the card."""
     experiment = core.Experiment("dit", options)
     autoencoder, about = load_checkpoint("shapes-autoencoder")
-    sets, runs = draw_sets(autoencoder, options.copies), {}
+    sets = draw_sets(autoencoder, options.copies)
+    runs: dict[str, dict[str, Any]] = {}
 
     def loss(name: str, rate: float, seed: int) -> dict:
         return experiment.remember(

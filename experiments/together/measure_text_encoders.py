@@ -8,6 +8,7 @@ All see the same pictures in the same order.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -133,14 +134,13 @@ def main(options: Options) -> None:
     captions = load_captions("train")[: options.captions]
     generator = torch.Generator().manual_seed(1)
     latents = latents_of(autoencoder, captions, options.pictures, generator)
-    tokens, by_arm = encode_captions(captions), {arm: [] for arm in ARMS}
+    tokens = encode_captions(captions)
+    by_arm: dict[str, list[dict]] = {arm: [] for arm in ARMS}
     for seed in range(options.seeds):
         for arm in ARMS:
             found = experiment.remember(
                 f"{arm} {seed}",
-                lambda arm=arm, seed=seed: measure(
-                    experiment, arm, seed, latents, tokens, autoencoder
-                ),
+                partial(measure, experiment, arm, seed, latents, tokens, autoencoder),
             )
             by_arm[arm].append(found)
     card = make_card(

@@ -10,6 +10,7 @@ reads as exactly what was asked for.
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -146,7 +147,7 @@ def main(options: Options) -> None:
         return f"{sum(one.exact for one in scores)} of {len(scores)} exact"
 
     generator = experiment.generator()
-    recipe = {"ema": ema, "weight_decay": 0.01, "optimizer": "muon", "watch": watch}
+    recipe: dict[str, Any] = {"ema": ema, "weight_decay": 0.01, "optimizer": "muon", "watch": watch}
     first = experiment.run(
         model, loss, options.steps, generator, lr=options.lr, warmup=100, save_every=1000, **recipe
     )

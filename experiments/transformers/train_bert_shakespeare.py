@@ -7,6 +7,7 @@ Then it fine-tunes: is a sentence of a held-out play a question, once its mark i
 import copy
 import re
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -146,9 +147,10 @@ def linear(data, tested) -> float:
     return float(model.score(bags(tested[0]), tested[1]))
 
 
-def questions(experiment: core.Experiment, bert: BERT, tokenizer: BytePairTokenizer) -> dict:
+def questions(
+    experiment: core.Experiment, options: Options, bert: BERT, tokenizer: BytePairTokenizer
+) -> dict:
     """Fine-tune with 50 to 1,000 labels, and from scratch, and return what a card says of it."""
-    options: Options = experiment.options
     found = {
         s: sentences(load_shakespeare(s)[: options.characters], tokenizer)
         for s in ("train", "validation", "test")
@@ -157,7 +159,8 @@ def questions(experiment: core.Experiment, bert: BERT, tokenizer: BytePairTokeni
     for split in ("validation", "test"):
         found[split] = [pair for pair in found[split] if pair[0] not in seen]
     checked, tested = balanced(found["validation"], 1000, 0), balanced(found["test"], 2000, 0)
-    rates, results = {}, {}
+    rates = {}
+    results: dict[str, dict[str, list[float]]] = {}
 
     def tuned(name, data, n, rate, seed, scored):
         start = bert if name == "fine_tuned" else seeded(lambda: BERT(CONFIG), seed)
@@ -168,8 +171,7 @@ def questions(experiment: core.Experiment, bert: BERT, tokenizer: BytePairTokeni
         some = balanced(found["train"], 200, 100)
         scores = [
             experiment.remember(
-                f"choose {name} {rate}",
-                lambda name=name, rate=rate, some=some: tuned(name, some, 200, rate, 100, checked),
+                f"choose {name} {rate}", partial(tuned, name, some, 200, rate, 100, checked)
             )
             for rate in RATES
         ]
@@ -180,10 +182,7 @@ def questions(experiment: core.Experiment, bert: BERT, tokenizer: BytePairTokeni
             row = {"linear_on_counts": linear(data, tested)}
             for name, rate in rates.items():
                 row[name] = experiment.remember(
-                    f"{name} {n} {seed} {rate}",
-                    lambda name=name, rate=rate, data=data, n=n, seed=seed: tuned(
-                        name, data, n, rate, seed, tested
-                    ),
+                    f"{name} {n} {seed} {rate}", partial(tuned, name, data, n, rate, seed, tested)
                 )
             for name, value in row.items():
                 results.setdefault(name, {}).setdefault(str(n), []).append(round(value, 4))
@@ -200,13 +199,12 @@ def questions(experiment: core.Experiment, bert: BERT, tokenizer: BytePairTokeni
 def main(options: Options) -> None:
     """Train, fill in hidden tokens, fine-tune, and write weights and card."""
     experiment = core.Experiment("bert-shakespeare", options)
-    text, checked, held_out = (
+    texts = [
         load_shakespeare(split)[: options.characters] for split in ("train", "validation", "test")
-    )
+    ]
+    text = texts[0]
     tokenizer = BytePairTokenizer.train(text, VOCAB)
-    tokens, checked, held_out = (
-        torch.tensor(tokenizer.encode(part)) + SPECIAL for part in (text, checked, held_out)
-    )
+    tokens, checked, held_out = (torch.tensor(tokenizer.encode(part)) + SPECIAL for part in texts)
     LOG.info("%d characters, %d tokens", len(text), len(tokens))
     model = seeded(lambda: BERT(CONFIG), options.seed)
     ema = EMA(model, decay=0.998)
@@ -224,8 +222,9 @@ def main(options: Options) -> None:
         weight_decay=0.1, optimizer="muon", watch=watch,
     )  # fmt: skip
 
-    model = ema.model.half().float()
-    hits, asked = fill_in(model, held_out)
+    network = ema.model.half().float()
+    assert isinstance(network, BERT)
+    hits, asked = fill_in(network, held_out)
     card = make_card(
         experiment,
         task="hidden tokens of Shakespeare's plays",
@@ -241,10 +240,10 @@ def main(options: Options) -> None:
         mask_ratio=MASK_RATIO,
         special=["<pad>", "<mask>", "<class>"],
         test_tokens_hidden=asked,
-        questions=questions(experiment, model, tokenizer),
+        questions=questions(experiment, options, network, tokenizer),
         merges=tokenizer.merges,
     )
-    experiment.write(card, model)
+    experiment.write(card, network)
 
 
 if __name__ == "__main__":

@@ -151,7 +151,8 @@ def main(options: Options) -> None:
         weight_decay=0.05, optimizer="muon", watch=watch,
     )  # fmt: skip
 
-    model = ema.model.half().float()
+    network = ema.model.half().float()
+    assert isinstance(network, EncoderDecoder)
     held_out = load_pronunciations("test")[: options.words]
     card = make_card(
         experiment,
@@ -164,15 +165,15 @@ def main(options: Options) -> None:
         ema=ema.decay,
         trained=trained,
         result={
-            "greedy": score(model, held_out),
-            f"beam_{BEAMS}": score(model, held_out, BEAMS),
+            "greedy": score(network, held_out),
+            f"beam_{BEAMS}": score(network, held_out, BEAMS),
         },
         baseline=baselines(held_out),
         optimizer="muon",
         label_smoothing=SMOOTHING,
         test_words=len(held_out),
     )
-    experiment.write(card, model)
+    experiment.write(card, network)
 
 
 if __name__ == "__main__":

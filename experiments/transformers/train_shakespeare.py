@@ -78,7 +78,8 @@ def main(options: Options) -> None:
         weight_decay=0.1, optimizer="muon", watch=watch,
     )  # fmt: skip
 
-    model = ema.model.half().float()
+    network = ema.model.half().float()
+    assert isinstance(network, GPT)
     baselines = {
         "unigram": unigram_bits_per_character(text, held_out),
         **compressed_bits_per_character(held_out),
@@ -93,13 +94,13 @@ def main(options: Options) -> None:
         lr=options.lr,
         ema=ema.decay,
         trained=trained,
-        result={"bits_per_character": bits(model, tokenizer, held_out)},
+        result={"bits_per_character": bits(network, tokenizer, held_out)},
         baseline={"bits_per_character": {k: round(v, 3) for k, v in baselines.items()}},
         optimizer="muon",
         test_characters=len(held_out),
         merges=tokenizer.merges,
     )
-    experiment.write(card, model)
+    experiment.write(card, network)
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ def fit_network(name, encoder, data, rate, size, seed, most: int) -> nn.Module:
     config = dataclasses.replace(CONFIG, pool="class" if name == "vit_class" else CONFIG.pool)
     model = seeded(lambda: make_cnn() if name == "cnn" else ViT(config), seed)
     if name == "vit_loud":  # positions begin at 0.3, not at 0.02
-        model.positions.data.mul_(15)
+        model.get_parameter("positions").data.mul_(15)
     if name == "vit_pretrained":  # all but the head
         kept = {k: v for k, v in encoder.state_dict().items() if not k.startswith("head")}
         model.load_state_dict(kept, strict=False)
@@ -148,9 +148,14 @@ def measure(name, encoder, data, choice, size, seed, tested, most: int) -> int:
     return int((model.predict(tested[0].flatten(1).numpy()) == tested[1].numpy()).sum())
 
 
-def table(experiment: core.Experiment, encoder: ViT, train_set: Labelled, tested: Labelled) -> dict:
+def table(
+    experiment: core.Experiment,
+    options: Options,
+    encoder: ViT,
+    train_set: Labelled,
+    tested: Labelled,
+) -> dict:
     """Choose on an eighth of the training images, then measure on the test images."""
-    options: Options = experiment.options
     order = torch.randperm(len(train_set[1]), generator=torch.Generator().manual_seed(100))
     eighth = len(order) // 8
     checked, rest = ((train_set[0][rows], train_set[1][rows])
@@ -162,7 +167,8 @@ def table(experiment: core.Experiment, encoder: ViT, train_set: Labelled, tested
             lambda: measure(name, encoder, data, choice, size, seed, scored, options.row_steps),
         )
 
-    chosen, results = {}, {}
+    chosen = {}
+    results: dict[str, dict[str, list[float]]] = {}
     for name, choices in CHOICES.items():
         few = balanced(rest, 1000, 100)
         found = [named(f"choose {name} {c}", name, few, c, 1000, 100, checked) for c in choices]
@@ -193,7 +199,8 @@ def main(options: Options) -> None:
     """Train without labels, fill the table, train with labels, and write weights and card."""
     experiment = core.Experiment("vit-mnist", options)
     data, tested = (
-        tuple(part[:: options.thin] for part in load_mnist(split)) for split in ("train", "test")
+        (digits.images[:: options.thin], digits.labels[:: options.thin])
+        for digits in map(load_mnist, ("train", "test"))
     )
     autoencoder = seeded(lambda: MaskedAutoencoder(ViT(CONFIG)), options.seed)
     generator = experiment.generator()
@@ -205,7 +212,7 @@ def main(options: Options) -> None:
         autoencoder, masked_loss, options.masked_steps, generator, lr=options.lr, warmup=100,
         weight_decay=0.05, optimizer="muon", name="vit-masked",
     )  # fmt: skip
-    rows = table(experiment, autoencoder.vit, data, tested)
+    rows = table(experiment, options, autoencoder.vit, data, tested)
 
     model = copy.deepcopy(autoencoder.vit)
     ema = EMA(model, decay=0.995)
@@ -214,8 +221,8 @@ def main(options: Options) -> None:
         weight_decay=0.05, optimizer="muon",
     )  # fmt: skip
 
-    model = ema.model.half().float()
-    accuracy = wilson_interval(hits(model, tested), len(tested[1]))
+    network = ema.model.half().float()
+    accuracy = wilson_interval(hits(network, tested), len(tested[1]))
     card = make_card(
         experiment,
         task="which of ten digits a 28 x 28 image shows",
@@ -236,7 +243,7 @@ def main(options: Options) -> None:
         test_images=len(tested[1]),
         labels=rows,
     )
-    experiment.write(card, model)
+    experiment.write(card, network)
 
 
 if __name__ == "__main__":
