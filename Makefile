@@ -63,7 +63,7 @@ serve: $(SITE)  ## serve the website on 127.0.0.1
 	@echo "Serving http://127.0.0.1:$(PORT)/ (Ctrl+C stops)"
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
-test: test-code test-mutations test-chapters test-site  ## run every test: code, chapters, website
+test: lint test-code test-mutations test-chapters test-site  ## check style and types, run every test: code, chapters, website
 
 test-code: $(INSTALLED)  ## unit, property, equivalence, packaging and book tests, and doctests
 	$(PYTEST) --dist loadfile tests code --ignore tests/site --ignore tests/mutations \
