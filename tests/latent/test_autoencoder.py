@@ -7,6 +7,7 @@ import pickle
 import jaxtyping
 import pytest
 import torch
+import torch.nn.functional as F
 
 from attnoise.data import draw_captions, load_captions
 from attnoise.errors import ConfigError, DataError, ShapeError
@@ -16,6 +17,7 @@ from attnoise.latent import (
     autoencoder_loss,
     elbo,
     fit_latent_scale,
+    reparameterise,
 )
 from attnoise.latent.autoencoder import ResidualBlock
 from attnoise.training.checkpoints import load_checkpoint, save_checkpoint
@@ -50,6 +52,37 @@ def test_shipped_size_is_small():
     model = Autoencoder(AutoencoderConfig())
     assert model.config.latent_size == 8
     assert sum(p.numel() for p in model.parameters()) < 400_000
+    assert model.encode(torch.zeros(5, 3, 32, 32)).shape == (5, 4, 8, 8)
+
+
+@pytest.mark.parametrize(("widths", "size"), [((8,), 16), ((8, 8, 16), 4), ((8, 16, 8, 8), 2)])
+def test_each_further_stage_halves_the_latent(widths, size):
+    model, x = build(image_size=48, widths=widths), torch.zeros(1, 5, 48, 48)
+    assert model.config.latent_size == size
+    assert model.encode(x).shape == (1, 3, size, size)
+    assert model(x).shape == x.shape
+
+
+def test_convolutions_lead_through_the_widths_and_back():
+    def convolutions(way):
+        return [tuple(part.weight.shape) for part in way if isinstance(part, torch.nn.Conv2d)]
+
+    model = build(widths=(8, 16, 24))
+    down = [(8, 45, 3, 3), (16, 8, 3, 3), (24, 16, 3, 3), (3, 24, 1, 1)]
+    up = [(24, 3, 3, 3), (16, 24, 3, 3), (8, 16, 3, 3), (45, 8, 3, 3)]
+    assert convolutions(model.encoder) == down
+    assert convolutions(model.decoder) == up
+
+
+def test_residual_block_follows_its_formula():
+    block, x = ResidualBlock(16), torch.randn(3, 16, 5, 7, generator=seeded())
+    assert torch.equal(block(x), x)
+    for seed, parameter in enumerate(block.parameters()):
+        torch.nn.init.normal_(parameter, std=0.3, generator=seeded(seed))
+    a, b, c, d, e, f, g, h = block.parameters()
+    hidden = F.conv2d(F.silu(F.group_norm(x, 8, a, b)), c, d, padding=1)
+    wanted = x + F.conv2d(F.silu(F.group_norm(hidden, 8, e, f)), g, h, padding=1)
+    torch.testing.assert_close(block(x), wanted)
 
 
 def test_only_training_with_a_generator_draws():
@@ -58,6 +91,34 @@ def test_only_training_with_a_generator_draws():
     assert torch.equal(model(x, seeded(1)), model(x, seeded(1)))
     assert not torch.equal(model(x, seeded(1)), model(x, seeded(2)))
     torch.testing.assert_close(model(x), model.decode(model.encode(x)))
+
+
+def test_reparameterised_numbers_are_the_mean_and_scaled_noise():
+    mean, log_variance = torch.randn(2, 5, 7, generator=seeded())
+    noise = torch.randn(5, 7, generator=seeded(1))
+    z = reparameterise(mean, log_variance, seeded(1))
+    torch.testing.assert_close(z, mean + log_variance.exp().sqrt() * noise)
+    with torch.device("meta"):  # a default device that is not the generator's
+        assert torch.equal(reparameterise(mean, log_variance, seeded(1)), z)
+
+
+@pytest.mark.parametrize("settings", [{}, {"bottleneck": "fsq", "levels": (4, 3, 5)}])
+def test_without_a_posterior_there_is_no_variance_and_no_draw(settings):
+    model, x, generator = build(**settings), pictures(), seeded(1)
+    mean, log_variance = model.posterior(x)
+    assert torch.equal(log_variance, torch.full_like(mean, -math.inf))
+    assert torch.equal(reparameterise(mean, log_variance, generator), mean)
+    assert torch.equal(model(x, generator), model(x))
+
+
+def test_quantised_latents_lie_on_the_grid():
+    model, levels = build(bottleneck="fsq", levels=(4, 3, 5)), torch.tensor([4, 3, 5])
+    model.encoder[-1].weight.data *= 5
+    latents = model.encode(pictures(50))
+    steps = latents * (levels // 2)[:, None, None]
+    torch.testing.assert_close(steps, steps.round(), atol=1e-5, rtol=0)
+    found = [len(channel.round().unique()) for channel in steps.unbind(1)]
+    assert found == [4, 3, 5]
 
 
 def test_measured_latents_are_standard_and_the_pictures_stay_the_same():
@@ -116,6 +177,16 @@ def test_what_cannot_be_measured_leaves_the_scale_alone():
         assert torch.equal(model.latent_std, before[1])
 
 
+@pytest.mark.parametrize(("mean", "std"), [(0.0, 1 / 0.18215), (0.5, 1.0)])
+def test_a_scale_may_be_a_mean_or_a_deviation_alone(mean, std):  # Stable Diffusion's has no mean
+    model, x = build(), pictures()
+    raw = model.encode(x)
+    model.latent_mean.fill_(mean)
+    model.latent_std.fill_(std)
+    assert model.has_latent_scale
+    torch.testing.assert_close(model.encode(x), (raw - mean) / std)
+
+
 def test_a_dead_channel_is_named():
     model = build()
     last = model.encoder[-1]
@@ -157,6 +228,8 @@ def test_a_few_steps_beat_the_mean_picture(bottleneck):
         ({"image_size": 0}, "image_size must be a whole number"),
         ({"bottleneck": "fsq", "levels": (3, 3, 1001)}, "at most 1,000"),
         ({"image_size": 14}, "multiple of patch times 2"),
+        ({"image_size": 15}, "multiple of patch times 2 for each further stage, 6, but it is 15"),
+        ({"image_size": 18, "widths": (8, 8, 8)}, "further stage, 12, but it is 18"),
         ({"patch": 0}, "patch must be a whole number of at least 1"),
         ({"depth": 1.5}, "depth must be a whole number of at least 1"),
         ({"bottleneck": "fsq"}, "levels must hold 3 numbers"),

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from attnoise.diffusion import (
+    Step,
     UNet,
     UNetConfig,
     ddim_sample,
+    ddpm_sample,
     dpm_solver_sample,
     flow_loss,
     heun_sample,
@@ -121,6 +123,54 @@ def test_times_can_be_given_for_training_and_for_drawing(autoencoder):
     options = {"time_sampling": "uniform", "shift": 3.0}
     wanted = flow_loss(model.network, latents, seeded(7), **options)
     torch.testing.assert_close(model.loss(pictures(), seeded(7), **options), wanted)
+
+
+def test_a_stochastic_sampler_draws_from_the_generator(autoencoder):
+    model, label = LatentDiffusion(NETWORKS["DiT"](), autoencoder), torch.tensor([0, 1, 1])
+    draw = partial(model.sample, 3, steps=3, label=label, sampler=ddpm_sample)
+    assert torch.equal(draw(seeded(3)), draw(seeded(3)))
+    assert not torch.equal(draw(seeded(3)), draw(seeded(4)))
+
+
+def test_samples_start_from_the_generators_noise(autoencoder):
+    def stay(denoiser, x_T, path, generator, *, timesteps, label):
+        yield Step(0, x_T, x_T)
+
+    model = LatentDiffusion(NETWORKS["DiT"](), autoencoder)
+    wanted = autoencoder.decode(torch.randn(2, 3, 4, 4, generator=seeded(3)))
+    with torch.device("meta"):  # a default device that is not the generator's
+        drawn = model.sample(2, seeded(3), timesteps=[1.0, 0.0], sampler=stay)
+    assert torch.equal(drawn, wanted)
+
+
+class Recorder(torch.nn.Module):
+    """Keeps what it was last asked; without parameters, unless it is given some."""
+
+    config = DiTConfig(**LATENT)
+
+    def forward(self, x_t, t, label=None):
+        self.asked = x_t, label
+        return x_t
+
+
+def test_a_network_without_parameters_takes_the_autoencoders_precision(autoencoder):
+    network = Recorder()
+    drawn = LatentDiffusion(network, autoencoder.double()).sample(2, seeded(), steps=1)
+    assert network.asked[0].dtype == drawn.dtype == torch.float64
+
+
+def test_labels_go_where_the_network_is(autoencoder):
+    network = Recorder()
+    network.scale = torch.nn.Parameter(torch.ones(1))
+    model = LatentDiffusion(network, autoencoder).to("meta")
+    model.sample(2, seeded(), steps=1, label=torch.tensor([0, 1]))
+    assert [tensor.device.type for tensor in network.asked] == ["meta", "meta"]
+
+
+def test_pictures_have_the_autoencoders_precision(autoencoder):
+    model = LatentDiffusion(NETWORKS["DiT"](), autoencoder.bfloat16())
+    drawn = model.sample(2, seeded(), steps=2, label=torch.tensor([0, 1]))
+    assert drawn.dtype == torch.bfloat16
 
 
 @pytest.mark.bad_input

@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from attnoise.errors import ConfigError, ShapeError
+from attnoise.errors import ConfigError, DataError, ShapeError
 from attnoise.latent import (
     Autoencoder,
     AutoencoderConfig,
     autoencoder_loss,
     elbo,
+    fit_latent_scale,
     kl_to_standard_normal,
     reparameterise,
 )
@@ -101,6 +102,43 @@ def test_without_a_weight_only_the_error_counts():
     torch.testing.assert_close(
         autoencoder_loss(model, x, seeded(4)), (reconstruction - x).square().mean()
     )
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_the_rate_counts_per_number(n):
+    model, _ = linear_model(0.1)
+    x = torch.randn(n, 1, 2, 2, generator=seeded(3))
+    bare, weighted = (autoencoder_loss(model, x, seeded(4), kl_weight=w) for w in (0.0, 0.7))
+    rate = kl_to_standard_normal(*model.posterior(x)).sum() / x.numel()
+    torch.testing.assert_close(weighted - bare, 0.7 * rate)
+
+
+def test_the_loss_of_a_plain_model_draws_nothing():
+    config = AutoencoderConfig(image_size=4, channels=1, patch=2, widths=(8,))
+    model, x = Autoencoder(config), torch.randn(5, 1, 4, 4, generator=seeded(3))
+    generator, before = seeded(4), seeded(4).get_state()
+    loss = autoencoder_loss(model, x, generator)
+    torch.testing.assert_close(loss, (model(x) - x).square().mean())
+    assert torch.equal(generator.get_state(), before)
+
+
+def test_double_precision_is_kept():
+    mean, log_variance = torch.randn(2, 5, 3, generator=seeded(), dtype=torch.float64)
+    each = (mean.square() + log_variance.exp() - 1 - log_variance) / 2
+    found = kl_to_standard_normal(mean, log_variance)
+    torch.testing.assert_close(found, each.sum(dim=1), atol=0, rtol=1e-14)
+
+
+def test_a_deviation_of_a_millionth_counts_as_constant():
+    model, _ = linear_model()
+    weight = model.encoder[1].weight.data.zero_()
+    x = torch.tensor([-1.0, 0.0, 1.0]).reshape(3, 1, 1, 1).expand(-1, -1, 2, 2)
+    weight[0, 0], weight[1, 1] = 1e-6, 2e-6  # the deviations
+    with pytest.raises(DataError, match=r"channels \[0\] are constant"):
+        fit_latent_scale(model, x)
+    weight[0, 0] = 1.1e-6
+    fit_latent_scale(model, x)
+    torch.testing.assert_close(model.latent_std, torch.tensor([1.1e-6, 2e-6]), atol=0, rtol=1e-5)
 
 
 @pytest.mark.bad_input

@@ -87,6 +87,21 @@ def test_half_precision_finds_the_same_codes(dtype):
     assert torch.equal(quantiser.to_codes(quantised), quantiser.to_codes(quantiser(z.float())))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_as_the_default_is_no_coarser(dtype):
+    z = (4 * torch.randn(50, 3, 7, 2, generator=seeded())).to(dtype)
+    torch.set_default_dtype(dtype)
+    try:
+        quantiser = FiniteScalarQuantiser((8, 5, 6))
+        assert torch.equal(quantiser(z), quantiser(z.float()).to(dtype))
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_weights_hold_no_levels():
+    assert not FiniteScalarQuantiser((8, 5, 6)).state_dict()
+
+
 @pytest.mark.bad_input
 @pytest.mark.parametrize("levels", [(), (1, 3), (3, 1001), (2.5, 3), (-3,), (0,)])
 def test_levels_must_be_whole_and_in_range(levels):
