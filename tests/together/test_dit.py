@@ -391,3 +391,34 @@ def test_gpu_benchmark_says_that_there_is_none(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["gpu_dit"])
     with pytest.raises(SystemExit, match="needs a CUDA GPU, but torch sees none"):
         gpu_dit.main()
+
+
+def test_the_default_is_four_blocks_of_width_128_as_published_for_the_rest():
+    config = DiTConfig()
+    assert (config.d, config.depth, config.heads) == (128, 4, 4)
+    assert (config.image_size, config.channels, config.patch) == (8, 4, 2)
+    assert (config.time_width, config.label_std, config.norm_eps) == (256, 0.02, 1e-6)
+    assert (config.mlp, config.positions, config.conditioning) == (
+        "gelu_tanh", "sincos", "adaln_zero",
+    )  # fmt: skip
+
+
+def test_sines_need_a_multiple_of_four_and_learned_positions_none():
+    assert DiT(DiTConfig(d=6, heads=3, positions="learned")).positions.shape == (16, 6)
+    with pytest.raises(ConfigError, match="multiple of heads and of 4"):
+        DiTConfig(d=6, heads=3)
+
+
+def test_every_bias_starts_at_zero():
+    model = DiT(DiTConfig(**SMALL, classes=3, context_width=7))
+    biases = [part.bias for part in model.modules() if isinstance(part, torch.nn.Linear)]
+    assert len(biases) > 10
+    assert not any(bias.any() for bias in biases)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("name", ["norm_eps", "label_std"])
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
+def test_what_must_be_above_zero_is_named(name, value):
+    with pytest.raises(ConfigError, match=f"{name} must be"):
+        DiTConfig(**{name: value})

@@ -73,3 +73,25 @@ def test_the_default_is_two_blocks_of_width_96_and_four_heads():
     assert encoder.words.weight.shape == (20, 96)
     assert len(encoder.blocks) == 2
     assert encoder.blocks[0].attention.heads == 4
+
+
+def test_without_blocks_it_is_the_normalised_sum_of_words_and_positions():
+    torch.manual_seed(0)
+    encoder, tokens = TextEncoder(20, MAX_LENGTH, 12, depth=1, heads=3), encode_captions([RED])
+    encoder.blocks = torch.nn.ModuleList()
+    total = encoder.words.weight[tokens] + encoder.positions
+    wanted = (total - total.mean(-1, keepdim=True)) / total.std(-1, keepdim=True, unbiased=False)
+    torch.testing.assert_close(encoder(tokens)[0], wanted, atol=1e-4, rtol=1e-4)
+
+
+def test_of_an_empty_caption_the_first_padding_alone_is_attended():
+    encoder = TextEncoder(20, MAX_LENGTH, 12, depth=1, heads=3)
+    _, attended = encoder(encode_captions([None, BLUE]))
+    assert attended.tolist() == [[True] + 9 * [False], 4 * [True] + 6 * [False]]
+
+
+def test_words_and_positions_start_as_long_as_each_other():
+    torch.manual_seed(0)
+    encoder = TextEncoder(200, 100, 64)
+    for start in (encoder.words.weight, encoder.positions):
+        assert start.std().item() == pytest.approx(1 / 8, rel=0.05)

@@ -1,11 +1,15 @@
 """Sampling from text: guidance, timesteps, devices, half precision, cross-attention maps."""
 
 import copy
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 
+from attnoise.attention import record_weights
 from attnoise.data.captions import MAX_LENGTH, encode_captions, parse_caption
+from attnoise.diffusion import ddpm_sample
 from attnoise.errors import ConfigError, ShapeError
 from attnoise.latent import Autoencoder, AutoencoderConfig
 from attnoise.together import (
@@ -15,6 +19,7 @@ from attnoise.together import (
     cross_attention_maps,
     sample,
 )
+from attnoise.together.text_sampling import SAMPLERS
 
 CONFIG = TextToImageConfig(d=16, depth=2, heads=2, text_width=12, text_depth=1, text_heads=3)
 RED, BLUE = "a small red ring left of a large blue cross", "a small blue ring"
@@ -184,3 +189,35 @@ def test_the_defaults_are_eight_even_steps_of_euler_with_a_scale_of_two(model, a
     options = {"steps": 8, "guidance_scale": 2.0, "sampler": "euler", "shift": 1.0}
     wanted = sample(model, autoencoder, tokens, seeded(1), **options)
     assert torch.equal(sample(model, autoencoder, tokens, seeded(1)), wanted)
+
+
+def test_a_stochastic_sampler_draws_from_the_generator(model, autoencoder, monkeypatch):
+    monkeypatch.setitem(SAMPLERS, "ddpm", ddpm_sample)
+    draw = partial(sample, model, autoencoder, encode_captions([RED]), steps=3, sampler="ddpm")
+    assert torch.equal(draw(seeded(3)), draw(seeded(3)))
+    assert not torch.equal(draw(seeded(3)), draw(seeded(4)))
+    drawn = seeded(3)
+    torch.randn(1, 4, 8, 8, generator=drawn)  # what the noise at the start takes
+    used = seeded(3)
+    draw(used)
+    assert not torch.equal(used.get_state(), drawn.get_state())
+
+
+def test_maps_name_block_and_head_in_this_order():
+    torch.manual_seed(0)
+    deep = TextToImage(replace(CONFIG, depth=3)).eval()
+    latents, t = torch.randn(1, 4, 8, 8, generator=seeded(7)), torch.tensor([0.5])
+    maps = cross_attention_maps(deep, latents, t, encode_captions([RED]))
+    assert maps.shape == (1, 3, 2, MAX_LENGTH, 4, 4)
+    with record_weights(deep.dit) as recorded:
+        deep(latents, t, encode_captions([RED]))
+    second = recorded["blocks.1.cross_attention"]  # 1 h n m
+    torch.testing.assert_close(maps[0, 1, 1, 2], second[0, 1, :, 2].reshape(4, 4))
+
+
+def test_a_default_device_that_is_not_the_models_changes_nothing(model, autoencoder):
+    tokens = encode_captions([RED])
+    wanted = sample(model, autoencoder, tokens, seeded(3), steps=2)
+    with torch.device("meta"):
+        found = sample(model, autoencoder, tokens, seeded(3), steps=2)
+    assert torch.equal(found, wanted)

@@ -170,3 +170,19 @@ def test_a_tenth_of_the_captions_is_dropped_unless_told(model):
             model.loss(latents, tokens, seeded(1), cond_drop_prob=0.1),
         )
     assert torch.equal(found, wanted)
+
+
+def test_the_parts_have_the_sizes_that_the_config_names():
+    config = TextToImageConfig(
+        vocab=17, max_length=6, latent_size=12, latent_channels=3, patch=3, d=24, depth=5, heads=6,
+        text_width=20, text_depth=3, text_heads=5,
+    )  # fmt: skip
+    model = TextToImage(config)
+    assert model.text.words.weight.shape == (17, 20)
+    assert model.text.positions.shape == (6, 20)
+    assert (len(model.text.blocks), len(model.dit.blocks)) == (3, 5)
+    assert model.text.blocks[0].attention.heads == 5
+    assert model.dit.blocks[0].attention.heads == 6
+    assert model.dit.config.context_width == 20
+    x = torch.randn(2, 3, 12, 12, generator=seeded())
+    assert model(x, torch.ones(2), torch.ones(2, 6, dtype=torch.long)).shape == x.shape

@@ -9,6 +9,7 @@ from einops import reduce
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..devices import on_cpu
 from ..errors import ConfigError, DataError
 from .captions import COLOURS, SHAPES, SIZES, Caption
 
@@ -69,6 +70,7 @@ def _ring(x: Tensor, y: Tensor) -> Tensor:
 COVERS = dict(zip(SHAPES, (_circle, _square, _triangle, _cross, _ring), strict=True))
 
 
+@on_cpu
 def coverage(
     scene: Scene, *, side: int = SIDE, fine: int = 4
 ) -> Float[Tensor, "b objects height width"]:
@@ -84,6 +86,7 @@ def coverage(
     return covered
 
 
+@on_cpu
 def draw(scene: Scene) -> Float[Tensor, "b 3 32 32"]:
     """Render scenes with anti-aliased edges, pixels in [-1, 1]."""
     background = torch.tensor(BACKGROUND)[:, None, None]
@@ -109,6 +112,7 @@ def _uniform(generator: torch.Generator, *shape: int) -> Float[Tensor, "..."]:
     return torch.rand(*shape, generator=generator, device=generator.device).cpu()
 
 
+@on_cpu
 def place(captions: Sequence[Caption], generator: torch.Generator) -> Scene:
     """Sample a scene for each caption: sizes, within 5 %, and positions that make it true.
 

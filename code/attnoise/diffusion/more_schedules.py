@@ -34,7 +34,7 @@ def sigmoid_schedule(
             f"sigmoid_schedule needs tau > 0 and start < end, but tau = {tau}, start = {start} "
             f"and end = {end}; the defaults are -3, 3 and 1."
         )
-    u = torch.arange(T + 1, dtype=torch.float64) / T
+    u = torch.arange(T + 1, dtype=torch.float64, device="cpu") / T
     curve = torch.sigmoid((start + (end - start) * u) / tau)
     alpha_bar = (curve[-1] - curve) / (curve[-1] - curve[0])
     ratio = alpha_bar[1:] / alpha_bar[:-1]

@@ -47,7 +47,7 @@ class Level(NamedTuple):
 
 def levels_at(path: Path, timesteps: Sequence[float | int]) -> list[Level]:
     """Look the coefficients of all times up at once, on the CPU and in float64."""
-    alpha, sigma = path.levels(torch.tensor(timesteps, dtype=torch.float64))
+    alpha, sigma = path.levels(torch.tensor(timesteps, dtype=torch.float64, device="cpu"))
     return [Level(*row) for row in zip(timesteps, alpha.tolist(), sigma.tolist(), strict=True)]
 
 

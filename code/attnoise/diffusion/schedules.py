@@ -81,7 +81,7 @@ class Schedule:
                 f"{float(beta.max()):.3g}; with few steps use a smaller beta_end or more steps."
             )
         kept = torch.cumprod(1 - beta.double(), dim=0)
-        return cls(torch.cat([torch.ones(1, dtype=torch.float64), kept]), name)
+        return cls(torch.cat([torch.ones(1, dtype=torch.float64, device="cpu"), kept]), name)
 
     @property
     def T(self) -> int:
@@ -97,7 +97,7 @@ class Schedule:
     def beta(self) -> Float[Tensor, " times"]:
         """Variance that the step into t adds, indexed by t; beta[0] = 0: no step leads there."""
         ratio = self.alpha_bar[1:] / self.alpha_bar[:-1]
-        return torch.cat([torch.zeros(1, dtype=torch.float64), 1 - ratio])
+        return torch.cat([torch.zeros(1, dtype=torch.float64, device="cpu"), 1 - ratio])
 
     def levels(self, t: Num[Tensor, "*b"]) -> tuple[Float[Tensor, "*b"], Float[Tensor, "*b"]]:
         """Return alpha and sigma at whole times and between them, in one look-up.
@@ -207,7 +207,9 @@ def linear_schedule(
             f"but they are {beta_start} and {beta_end}; with few steps (T = {T}) choose smaller "
             "ones, or rescale=False."
         )
-    beta = torch.linspace(beta_start * factor, beta_end * factor, T, dtype=torch.float64)
+    beta = torch.linspace(
+        beta_start * factor, beta_end * factor, T, dtype=torch.float64, device="cpu"
+    )
     return Schedule.from_beta(beta, "linear")
 
 
@@ -232,7 +234,7 @@ def cosine_schedule(T: int = 1000, *, offset: float = 0.008, beta_max: float = 0
             f"offset must be at least 0 and beta_max lie in (0, 1), but they are {offset} and "
             f"{beta_max}; 0.008 and 0.999 are usual."
         )
-    u = torch.arange(T + 1, dtype=torch.float64) / T
+    u = torch.arange(T + 1, dtype=torch.float64, device="cpu") / T
     f = torch.cos((u + offset) / (1 + offset) * math.pi / 2) ** 2
     return Schedule.from_beta((1 - f[1:] / f[:-1]).clamp(max=beta_max), "cosine")
 

@@ -120,7 +120,7 @@ def edm_sample(
     for now, then in level_pairs(path, timesteps):
         z = x / now.alpha
         if gamma and between[0] <= now.ratio <= between[1]:
-            raised = torch.tensor([now.ratio * (1 + gamma)], dtype=torch.float64)
+            raised = torch.tensor([now.ratio * (1 + gamma)], dtype=torch.float64, device="cpu")
             (hat,) = levels_at(path, path.time_of(raised).tolist())
             added = math.sqrt(max(hat.ratio**2 - now.ratio**2, 0.0))
             z, now = z + noise * added * noise_like(x, generator), hat

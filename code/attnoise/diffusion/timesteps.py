@@ -23,22 +23,26 @@ def _numbers(times: Tensor, whole: bool) -> Times:
 
 
 def _even(path: Path, steps: int) -> Times:
-    return _numbers(torch.linspace(path.T, 0, steps + 1, dtype=torch.float64), whole=False)
+    return _numbers(
+        torch.linspace(path.T, 0, steps + 1, dtype=torch.float64, device="cpu"), whole=False
+    )
 
 
 def _trailing(path: Path, steps: int) -> Times:
-    return _numbers(torch.linspace(path.T, 0, steps + 1, dtype=torch.float64), _whole(path))
+    return _numbers(
+        torch.linspace(path.T, 0, steps + 1, dtype=torch.float64, device="cpu"), _whole(path)
+    )
 
 
 def _leading(path: Path, steps: int) -> Times:
     step = path.T // steps if _whole(path) else path.T / steps
-    times = torch.arange(steps - 1, -1, -1, dtype=torch.float64) * step + _first(path)
+    times = torch.arange(steps - 1, -1, -1, dtype=torch.float64, device="cpu") * step + _first(path)
     return [*_numbers(times, _whole(path)), 0]
 
 
 def _linspace(path: Path, steps: int) -> Times:
     first = _first(path)
-    times = torch.linspace(path.T - first, 0, steps, dtype=torch.float64)
+    times = torch.linspace(path.T - first, 0, steps, dtype=torch.float64, device="cpu")
     return [*(first + t for t in _numbers(times, _whole(path))), 0]
 
 
@@ -48,14 +52,16 @@ def _first(path: Path) -> float | int:
 
 
 def _karras(path: Path, steps: int, rho: float = 7.0) -> Times:
-    alpha, sigma = path.levels(torch.tensor([path.T, path.T / 1000], dtype=torch.float64))
+    alpha, sigma = path.levels(
+        torch.tensor([path.T, path.T / 1000], dtype=torch.float64, device="cpu")
+    )
     largest, smallest = (sigma / alpha).pow(1 / rho)
     if not bool(torch.isfinite(largest)):
         raise ConfigError(
             "spacing must not be 'karras' or 'log_snr' on a path that ends in noise alone, where "
             "sigma / alpha is infinite, but it is; use 'even'."
         )
-    place = torch.linspace(0, 1, steps, dtype=torch.float64)
+    place = torch.linspace(0, 1, steps, dtype=torch.float64, device="cpu")
     times = path.time_of((largest + place * (smallest - largest)).pow(rho))
     return [*times.tolist(), 0.0]
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..checks import check_images
 from ..data.captions import COLOURS, SHAPES, Caption, SceneObject
 from ..data.shapes import BACKGROUND, PALETTE, RADIUS, SIDE, Scene, coverage
+from ..devices import on_cpu
 from ..errors import ShapeError
 
 HALF = 8  # a template reaches so many pixels from its middle
@@ -51,6 +52,7 @@ def _templates() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return drawn.flatten(1), shape[:, 0], radius[:, 0], centre[:, 0]
 
 
+@on_cpu
 def parse_pictures(images: Float[Tensor, "b 3 32 32"]) -> list[list[DetectedObject]]:
     """Detect the objects in each picture.
 

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from ..checks import check_positive, check_sizes
+from ..devices import on_cpu
 from ..diffusion import time_features
 from ..diffusion.networks import check_classes, check_denoiser_input
 from ..errors import ConfigError, ShapeError, choose
@@ -118,6 +119,7 @@ class DiTConfig:
         )  # fmt: skip
 
 
+@on_cpu
 def grid_positions(side: int, d: int) -> Float[Tensor, "n d"]:
     """Describe each place of a square grid by sines and cosines: half for its column, half its row.
 
@@ -157,7 +159,8 @@ class DiT(nn.Module):
         if config.positions == "learned":
             self.positions = nn.Parameter(0.02 * torch.randn(side**2, d))
         else:
-            self.register_buffer("positions", grid_positions(side, d), persistent=False)
+            positions = grid_positions(side, d).to(self.read.weight.device)
+            self.register_buffer("positions", positions, persistent=False)
         self.time = nn.Sequential(nn.Linear(config.time_width, d), nn.SiLU(), nn.Linear(d, d))
         rows = config.classes + config.null_class
         self.labels = nn.Embedding(rows, d) if rows else None

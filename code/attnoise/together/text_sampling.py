@@ -111,7 +111,7 @@ def sample(
         )
     denoiser, label = condition_on_text(model, tokens, guidance_scale)
     noise = torch.randn(len(tokens), *wanted, generator=generator, device=generator.device)
-    even = torch.tensor(make_timesteps(model.path, steps), dtype=torch.float64)
+    even = torch.tensor(make_timesteps(model.path, steps), dtype=torch.float64, device="cpu")
     times = shift_times(even, shift).tolist()
     x_T = noise.to(model.text.positions)  # its device and dtype
     latents = last(draw(denoiser, x_T, model.path, generator, timesteps=times, label=label))
