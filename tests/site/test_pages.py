@@ -105,21 +105,12 @@ def test_address_without_the_sub_path_is_nothing(browser, address):
     page.context.close()
 
 
-def test_search_finds_attention(open_page):
-    page = open_page("search.html?q=attention")
-    first = page.locator("#search-results li a").first
-    assert SUB_PATH in first.evaluate("link => link.href")
-    follow(page, first)
-    assert page.locator("article h1").count() == 1
-    assert page.faults == []
-
-
 def test_keyboard_reaches_content_search_and_scheme(open_page):
     page = open_page("index.html", color_scheme="light")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.getAttribute('href')") == "#main-content"
     page.keyboard.press("Control+k")
-    page.locator("#pst-search-dialog").wait_for()
+    page.locator("dialog.pan-search").wait_for()
     page.keyboard.press("Escape")
     page.locator(".article-header-buttons .theme-switch-button").focus()
     for _ in range(2):
