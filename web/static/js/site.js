@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const BOXES = [
-    ["div.math, mjx-container[display='true']", "Equation, scrolls sideways"],
+    [".katex-display", "Equation, scrolls sideways"],
     [".pst-scrollable-table-container, .text_html:has(> table, > div > table)", "Table, scrolls sideways"],
     ["pre", "Code or output, scrolls sideways"],
     [".cell_output .output", "Output, scrolls sideways"],
@@ -30,8 +30,6 @@
   const start = () => {
     mark();
     new ResizeObserver(later).observe(document.body);
-    const maths = window.MathJax && window.MathJax.startup && window.MathJax.startup.promise;
-    if (maths) maths.then(mark);
   };
   if (document.readyState === "complete") start();
   else window.addEventListener("load", start);
