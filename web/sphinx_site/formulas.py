@@ -31,8 +31,8 @@ IDEAS = {  # a macro of the .md pages: what notebooks write for JupyterLab and C
     "pred": ("#B0307C", "pan-prediction"),
 }
 CLASSES = dict(IDEAS.values())
-OPENING = re.compile(r"[(\[“‘\"']+$")  # what a line may not end with, in front of a formula
-CLOSING = re.compile(r"[^\w\s]+|\w+")  # and not begin with, behind it
+OPENING = re.compile(r"[(\[“‘\"']+$")  # what no line may end with, in front of a formula
+CLOSING = re.compile(r"[^\w\s]+|\w+")  # and none begin with, behind it
 logger = logging.getLogger(__name__)
 
 
@@ -119,21 +119,23 @@ def keep_together(app: Sphinx, doctree: nodes.document) -> None:
     """Wrap an inline formula with what clings to it: no line begins with the full stop after it."""
     for node in list(doctree.findall(nodes.math)):
         parent, place = node.parent, node.parent.index(node)
-        before = parent[place - 1] if place else None
-        after = parent[place + 1] if place + 1 < len(parent) else None
-        opening = OPENING.search(before) if isinstance(before, nodes.Text) else None
-        closing = CLOSING.match(after) if isinstance(after, nodes.Text) else None
+        before, after = neighbours(parent, place)
+        opening, closing = OPENING.search(before), CLOSING.match(after)
         if not opening and not closing:
             continue
-        whole = nodes.inline("", classes=["pan-whole"])
-        parent[place] = whole
+        parent[place] = nodes.inline("", "", node, classes=["pan-whole"])
         if opening:
-            whole += nodes.Text(opening[0])
+            parent[place].insert(0, nodes.Text(opening[0]))
             parent[place - 1] = nodes.Text(before[: opening.start()])
-        whole += node
         if closing:
-            whole += nodes.Text(closing[0])
+            parent[place].append(nodes.Text(closing[0]))
             parent[place + 1] = nodes.Text(after[closing.end() :])
+
+
+def neighbours(parent: nodes.Element, place: int) -> tuple[str, str]:
+    """Return the text right before a place among an element's children, and right after it."""
+    around = (parent.children[max(place - 1, 0) : place], parent.children[place + 1 : place + 2])
+    return tuple(n[0] if n and isinstance(n[0], nodes.Text) else "" for n in around)
 
 
 def typeset(translator, node: nodes.Element, display: bool) -> str:
@@ -153,13 +155,13 @@ def visit_inline(translator, node: nodes.math) -> None:
 
 
 def visit_block(translator, node: nodes.math_block) -> None:
-    """Write a displayed equation, and behind it its number with a link to it."""
+    """Write a displayed equation, and behind it its number, which links to it."""
     start = translator.starttag(node, "div", "", CLASS="math notranslate nohighlight")
     translator.body.append(start + typeset(translator, node, display=True))
     if node["number"]:
-        translator.body.append(f'<span class="eqno">({get_node_equation_number(translator, node)})')
-        translator.add_permalink_ref(node, "Link to this equation")
-        translator.body.append("</span>")
+        number, here = get_node_equation_number(translator, node), node["ids"][0]
+        link = f'<a href="#{here}" title="Link to this equation">({number})</a>'
+        translator.body.append(f'<span class="eqno">{link}</span>')
     translator.body.append("</div>\n")
     raise nodes.SkipNode
 
