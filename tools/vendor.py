@@ -1,10 +1,10 @@
 """Fetch what the site needs that is not ours, with npm, and check every byte: part of `make book`.
 
 `web/vendor/package-lock.json` pins the packages and `web/vendor/sha256.json` the files that are
-needed; only these go to `web/vendor/dist`, where the site's build takes them. What lies there already
-and is right is not fetched again. KaTeX, and node to run it, set the formulas: without them no book
-is built. Without onnxruntime it is, and figures that run a model show recorded results; with
-CI=true that is an error, too.
+needed; only these go to `web/vendor/dist`, where the site's build takes them. What lies there
+already and is right is not fetched again. KaTeX, and node to run it, set the formulas: without them
+no book is built. Without onnxruntime it is, and figures that run a model show recorded results;
+with CI=true that is an error, too.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ def check(path: Path, sha256: str) -> None:
 
 
 def place(folder: Path, name: str) -> Path:
-    """Return where a file of node_modules lies: in its package's folder, whatever was built apart."""
+    """Return where a file of node_modules is kept: below its package's name."""
     return folder / "dist" / name.replace("/dist/", "/", 1)
 
 
@@ -100,8 +100,8 @@ def main(folder: Path = VENDOR) -> int:
     except (OSError, subprocess.CalledProcessError) as error:
         if needed:
             print(
-                f"Error: could not fetch KaTeX and node ({error}); they set the book's formulas, and "
-                "without them no book is built. Once they are here, no network is needed.",
+                f"Error: could not fetch KaTeX and node ({error}); they set the book's formulas, "
+                "and without them no book is built. Once they are here, no network is needed.",
                 file=sys.stderr,
             )
             return 1

@@ -54,7 +54,10 @@ def test_no_equation_is_cut_or_covered(open_page, name):
         ("div.math > .eqno { margin-left: -20rem !important; z-index: 1 }", "is covered by its"),
         (".katex-display > .katex { font-size: 3em !important }", "is cut at its side"),
         ("div.math > .katex-display { padding: 0 !important; line-height: 0.5 }", "is cut above"),
-        ("div.math > .katex-display { overflow: visible !important; translate: 20rem }", "stands out"),
+        (
+            "div.math > .katex-display { overflow: visible !important; translate: 20rem }",
+            "stands out",
+        ),
     ],
 )
 def test_each_fault_would_be_seen(open_page, rule, fault):

@@ -102,7 +102,9 @@ def test_numbers_links_and_punctuation(build):
     done, text = build(page)
     assert (done.returncode, done.stderr) == (0, "")
     assert '<span class="eqno"><a href="#equation-square" title=' in text
-    assert re.search(r'<div class="math notranslate nohighlight" id="equation-square">\s*<span', text)
+    assert re.search(
+        r'<div class="math notranslate nohighlight" id="equation-square">\s*<span', text
+    )
     assert '<a class="reference internal" href="#equation-square">(1)</a>' in text
     wrapped = re.findall(r'<span class="pan-whole">(.*?)<span class="math.*?</math>', text)
     assert wrapped == ["(", ""], "the bracket belongs to a, nothing to b"
@@ -122,7 +124,9 @@ def test_the_sheet_names_the_fonts_that_are_there_and_no_other_kind():
     named = re.findall(r"url\(\.\./vendor/katex/([\w-]+\.woff2)\?v=\w+\)", sheet)
     assert {path.name for path in fonts.iterdir()} == {*named, "LICENSE"}
     assert sheet.count("url(") == len(named) + sheet.count("url(data:font/woff2;base64,")
-    kept = re.findall(r"font-family:\"?(KaTeX_\w+)", " ".join(re.findall(r"@font-face{.*?}", sheet)))
+    kept = re.findall(
+        r"font-family:\"?(KaTeX_\w+)", " ".join(re.findall(r"@font-face{.*?}", sheet))
+    )
     assert "KaTeX_Main" in kept and "KaTeX_Fraktur" not in kept, "no formula is set in Fraktur"
     assert sum(path.stat().st_size for path in fonts.iterdir()) < 80_000
 

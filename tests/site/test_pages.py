@@ -12,7 +12,6 @@ from site_tools import (
     SITE,
     SUB_PATH,
     be_patient,
-    chapters,
     eventually,
     follow,
     page_file,
