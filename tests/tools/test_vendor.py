@@ -1,4 +1,4 @@
-"""What pages run that is not ours: pinned, checked byte by byte, and fetched only once."""
+"""What the site needs that is not ours: pinned, checked byte by byte, and fetched only once."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ def npm(monkeypatch):
         for name, content in Stand.files.items():
             (cwd / "node_modules" / "pack" / "dist" / name).write_bytes(content)
 
-    monkeypatch.setattr(vendor, "find_npm", lambda: ["npm"])
+    monkeypatch.setattr(vendor, "find", lambda tool: tool)
     monkeypatch.setattr(vendor.subprocess, "run", run)
     return Stand
 
@@ -43,6 +43,7 @@ def npm(monkeypatch):
 def test_every_package_is_locked_by_its_hash_and_the_public_address():
     packages = {name: entry for name, entry in LOCK.items() if name}
     assert packages["node_modules/onnxruntime-web"]["version"] == "1.30.0"
+    assert packages["node_modules/katex"]["version"] == "0.16.47"
     for entry in packages.values():
         assert entry["integrity"].startswith("sha512-")
         assert entry["resolved"].startswith("https://registry.npmjs.org/")
@@ -50,9 +51,10 @@ def test_every_package_is_locked_by_its_hash_and_the_public_address():
 
 def test_files_are_fetched_once_and_again_if_one_is_gone(folder, npm):
     assert vendor.main(folder) == 0 and npm.calls == 1
-    assert {p.name: p.read_bytes() for p in (folder / "dist").iterdir()} == npm.files
+    found = {p.name: p.read_bytes() for p in (folder / "dist" / "pack").iterdir()}
+    assert found == npm.files
     assert vendor.main(folder) == 0 and npm.calls == 1
-    (folder / "dist" / "b").unlink()
+    (folder / "dist" / "pack" / "b").unlink()
     assert vendor.main(folder) == 0 and npm.calls == 2
 
 
@@ -63,19 +65,62 @@ def test_a_wrong_byte_is_refused_and_nothing_is_kept(folder, npm, capsys, monkey
     assert not (folder / "dist").exists()
     monkeypatch.setattr(npm, "files", {"a": b"a", "b": b"b"})
     vendor.main(folder)
-    (folder / "dist" / "a").write_bytes(b"spoiled")
+    (folder / "dist" / "pack" / "a").write_bytes(b"spoiled")
     assert vendor.main(folder) == 1 and npm.calls == 2
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    def fails(*arguments, **options):
+        raise subprocess.CalledProcessError(1, "npm ci")
+
+    monkeypatch.setattr(vendor, "find", lambda tool: tool)
+    monkeypatch.setattr(vendor.subprocess, "run", fails)
 
 
 @pytest.mark.parametrize(("ci", "code"), [("", 0), ("true", 1)])
 def test_without_a_network_the_book_is_built_all_the_same_but_not_in_ci(
-    folder, monkeypatch, capsys, ci, code
+    folder, no_network, monkeypatch, capsys, ci, code
 ):
-    def fails(*arguments, **options):
-        raise subprocess.CalledProcessError(1, "npm ci")
-
-    monkeypatch.setattr(vendor, "find_npm", lambda: ["npm"])
-    monkeypatch.setattr(vendor.subprocess, "run", fails)
     monkeypatch.setenv("CI", ci)
     assert vendor.main(folder) == code
     assert "could not fetch onnxruntime-web" in capsys.readouterr().err
+
+
+def test_without_katex_no_book_is_built(folder, no_network, monkeypatch, capsys):
+    monkeypatch.setattr(vendor, "NEEDED", "pack/")
+    monkeypatch.delenv("CI", raising=False)
+    assert vendor.main(folder) == 1
+    assert "could not fetch KaTeX" in capsys.readouterr().err
+
+
+def test_without_node_no_book_is_built_although_all_files_are_there(
+    folder, npm, monkeypatch, capsys
+):
+    assert vendor.main(folder) == 0
+
+    def fails(tool):
+        raise FileNotFoundError("no node")
+
+    monkeypatch.setattr(vendor, "find", fails)
+    monkeypatch.delenv("CI", raising=False)
+    assert vendor.main(folder) == 1
+    assert "could not fetch KaTeX and node (no node)" in capsys.readouterr().err
+
+
+def test_a_machine_without_npm_gets_it_beside_its_python(tmp_path, monkeypatch):
+    calls = []
+
+    def install(command, **options):
+        calls.append(command)
+        tool = tmp_path / "npm"
+        tool.write_text("")
+        tool.chmod(0o755)
+
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(vendor.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(vendor.subprocess, "run", install)
+    assert vendor.find("npm") == str(tmp_path / "npm")
+    assert calls[0][-1] == vendor.NODE
+    vendor.find("npm")
+    assert len(calls) == 1

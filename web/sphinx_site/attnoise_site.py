@@ -1,13 +1,12 @@
 """The site's own Sphinx hook: nothing fetched from elsewhere, a description on every page,
 sized pictures, and a landing page that is a page and not a redirect.
 
-Sphinx loads it through `sphinx.local_extensions` in _config.yml. Four events do the work:
-the builder's start (MathJax, models), each document (colours in equations), each page (scripts,
-meta tags), and the end of the build (the finished html files).
+Sphinx loads it through `sphinx.local_extensions` in _config.yml. Three events do the work: the
+builder's start (models), each page (scripts, meta tags), and the end of the build (the finished
+html files). Formulas are formulas.py's.
 """
 
 import html
-import importlib.util
 import posixpath
 import re
 import shutil
@@ -17,9 +16,7 @@ import icon_fonts
 from docutils import nodes
 from PIL import Image
 from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
 
-MATHJAX_PARTS = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
 GENERATED = {
     "search": "Search every page of {project}.",
     "genindex": "The index of {project}.",
@@ -27,48 +24,6 @@ GENERATED = {
     "": "A page of {project}, a course on transformers, diffusion models and both together.",
 }
 DESCRIPTION_LENGTH = 160  # what search engines show
-
-
-COLOURS = {  # what notebooks write for JupyterLab and Colab, and the class that the site gives it
-    "#0B6FB8": "pan-query",
-    "#A15C00": "pan-key",
-    "#0A7D5A": "pan-value",
-    "#4B3FA8": "pan-data",
-    "#5F6B7A": "pan-noise",
-    "#B0307C": "pan-prediction",
-}
-
-
-def colour_by_idea(app: Sphinx, doctree: nodes.document) -> None:
-    """Let the page's scheme choose the colours in equations: a class in the place of a colour."""
-    for node in [*doctree.findall(nodes.math), *doctree.findall(nodes.math_block)]:
-        text = re.sub(
-            r"\\textcolor\{(#\w{6})\}",
-            lambda found: rf"\class{{{COLOURS[found[1].upper()]}}}",
-            node.astext(),
-        )
-        if text != node.astext():
-            node.children = [nodes.Text(text)]
-
-
-def copy_mathjax(app: Sphinx) -> None:
-    """Copy the parts of MathJax that the pages load from its PyPI package into the site."""
-    if app.builder.format != "html":
-        return
-    found = importlib.util.find_spec("sphinx-mathjax-offline")
-    if found is None:
-        raise ExtensionError(
-            "MathJax is missing: expected the package sphinx-mathjax-offline, found none. "
-            "Install it with: pip install -r requirements.txt"
-        )
-    source = Path(found.origin).parent / "static" / "mathjax"
-    target = Path(app.outdir) / "_static" / "vendor" / "mathjax"
-    for part in MATHJAX_PARTS:
-        if (target / part).exists():
-            continue
-        (target / part).parent.mkdir(parents=True, exist_ok=True)
-        copy = shutil.copytree if (source / part).is_dir() else shutil.copyfile
-        copy(source / part, target / part)
 
 
 def copy_models(app: Sphinx) -> None:
@@ -79,7 +34,7 @@ def copy_models(app: Sphinx) -> None:
     if app.builder.format != "html":
         return
     web, static = Path(__file__).parents[1], Path(app.outdir) / "_static"
-    for source, target in (("models", "models"), ("vendor/dist", "vendor/ort")):
+    for source, target in (("models", "models"), ("vendor/dist/onnxruntime-web", "vendor/ort")):
         if (web / source).is_dir():
             shutil.copytree(web / source, static / target, dirs_exist_ok=True)
 
@@ -226,9 +181,7 @@ def moved_to_top(text: str, folder: str) -> str:
 
 def setup(app: Sphinx) -> dict:
     """Connect the events; late on each page, early at the end of the build."""
-    app.connect("builder-inited", copy_mathjax)
     app.connect("builder-inited", copy_models)
-    app.connect("doctree-read", colour_by_idea)
     app.connect("html-page-context", trim_scripts, priority=900)
     app.connect("html-page-context", describe, priority=901)
     app.connect("html-page-context", offer_to_run, priority=902)

@@ -1,23 +1,32 @@
-// A box that scrolls sideways can be reached and scrolled with the keyboard.
+// A box that scrolls sideways can be reached and scrolled with the keyboard, and shows its cut edges.
 (() => {
   "use strict";
   const BOXES = [
-    ["div.math, mjx-container[display='true']", "Equation, scrolls sideways"],
+    [".katex-display", "Equation, scrolls sideways"],
     [".pst-scrollable-table-container, .text_html:has(> table, > div > table)", "Table, scrolls sideways"],
     ["pre", "Code or output, scrolls sideways"],
     [".cell_output .output", "Output, scrolls sideways"],
   ];
 
+  // On which sides more of a box's content lies: css/formulas.css shades these edges.
+  const cutSides = (box) => {
+    const rest = box.scrollWidth - box.clientWidth - box.scrollLeft;
+    return [box.scrollLeft > 1 && "left", rest > 1 && "right"].filter(Boolean).join(" ");
+  };
+
+  const scrolls = (box) => box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";
+
   const mark = () => {
-    for (const [selector, label] of BOXES) {
-      for (const box of document.querySelectorAll(selector)) {
-        const scrolls = box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";
-        if (scrolls && !box.dataset.panScroll) {
-          Object.assign(box, { tabIndex: 0, role: "group", ariaLabel: label });
-          box.dataset.panScroll = "yes";
-        } else if (!scrolls && box.dataset.panScroll) {
-          for (const name of ["tabindex", "role", "aria-label", "data-pan-scroll"]) box.removeAttribute(name);
-        }
+    // Read all, then write all: a page has hundreds of boxes, and a change in between lays it out anew.
+    const seen = BOXES.flatMap(([selector, label]) =>
+      [...document.querySelectorAll(selector)].map((box) => [box, label, scrolls(box) ? cutSides(box) : null]),
+    );
+    for (const [box, label, sides] of seen) {
+      if (sides !== null) {
+        if (!box.dataset.panScroll) Object.assign(box, { tabIndex: 0, role: "group", ariaLabel: label });
+        Object.assign(box.dataset, { panScroll: "yes", panCut: sides });
+      } else if (box.dataset.panScroll) {
+        for (const name of ["tabindex", "role", "aria-label", "data-pan-scroll", "data-pan-cut"]) box.removeAttribute(name);
       }
     }
   };
@@ -30,8 +39,10 @@
   const start = () => {
     mark();
     new ResizeObserver(later).observe(document.body);
-    const maths = window.MathJax && window.MathJax.startup && window.MathJax.startup.promise;
-    if (maths) maths.then(mark);
+    const scrolled = ({ target: box }) => {
+      if (box.dataset && box.dataset.panScroll) box.dataset.panCut = cutSides(box);
+    };
+    document.addEventListener("scroll", scrolled, { capture: true, passive: true });
   };
   if (document.readyState === "complete") start();
   else window.addEventListener("load", start);
