@@ -97,7 +97,7 @@ def test_marks_are_exported_and_imported(open_page, tmp_path):
     page = open_page(f"{CHAPTER}.html")
     chapter_button(page).click()
     exercise_button(page, 2).click()
-    follow(page, page.get_by_role("link", name="Your progress").last)
+    follow(page, page.locator("article .pan-progress a"))
     row = page.locator("tr", has_text="Attention").first
     assert "1 of 6" in row.inner_text()
     assert is_pressed(row.get_by_role("button"))
@@ -108,7 +108,7 @@ def test_marks_are_exported_and_imported(open_page, tmp_path):
     assert json.loads(path.read_text())["done"] == {CHAPTER: ["2"]}
 
     other = open_page("book/progress.html")
-    other.get_by_role("button", name="read: Positions").click()
+    other.get_by_role("button", name="Positions: read").click()
     other.set_input_files("#pan-progress-file", path)
     other.get_by_text("The marks of the file are added to yours.").wait_for()
     assert other.evaluate(STORED) == {
@@ -124,7 +124,7 @@ def test_marks_are_exported_and_imported(open_page, tmp_path):
 )
 def test_a_file_of_something_else_changes_nothing(open_page, tmp_path, text):
     page = open_page("book/progress.html")
-    page.get_by_role("button", name="read: Positions").click()
+    page.get_by_role("button", name="Positions: read").click()
     before = page.evaluate(STORED)
     (tmp_path / "other.json").write_text(text)
     page.set_input_files("#pan-progress-file", tmp_path / "other.json")
@@ -146,7 +146,7 @@ def test_an_imported_file_cannot_write_into_the_page(open_page, tmp_path):
 
 def test_reset_asks_first(open_page):
     page = open_page("book/progress.html")
-    page.get_by_role("button", name="read: Positions").click()
+    page.get_by_role("button", name="Positions: read").click()
     dialog = page.get_by_role("dialog", name="Remove all marks from this browser?")
     for answer, left in (("Keep them", 1), ("Remove all marks", 0)):
         page.get_by_role("button", name="Reset …").click()

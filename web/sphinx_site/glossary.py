@@ -13,21 +13,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 PAGE = "book/glossary"
-NO_PROSE = (
-    nodes.title,
-    nodes.rubric,
-    nodes.caption,
-    nodes.legend,
-    nodes.figure,
-    nodes.table,
-    nodes.reference,
-    nodes.literal,
-    nodes.literal_block,
-    nodes.math,
-    nodes.math_block,
-    nodes.raw,
-    nodes.term,
-)
+# What within a paragraph, or around one, is not prose; headings and captions are no paragraphs.
+NO_PROSE = (nodes.figure, nodes.table, nodes.reference, nodes.literal, nodes.math, nodes.raw)
 # Names with an everyday sense, or with two: what means the term, and in which chapters.
 SENSES = {
     "chance": (r"[Cc]hance levels?|[Cc]hance\Z", ""),

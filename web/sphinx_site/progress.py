@@ -13,7 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 
 PAGE = "book/progress"
 EXERCISE = re.compile(r"Exercise (\d+)\b")
-READ = 'read<span class="visually-hidden">: {title}</span>'
+READ = '<span class="visually-hidden">{title}: </span>read'
 NOTE = '<span class="pan-note" role="status"></span>'
 
 
