@@ -1,7 +1,7 @@
-"""Write the project's address into every notebook's set-up cell.
+"""Write the project's address into every notebook's set-up cell, and into CITATION.cff.
 
   python tools/address.py             stamp the address that _config.yml holds
-  python tools/address.py --check     exit with 1 if a notebook holds another one
+  python tools/address.py --check     exit with 1 if a notebook or CITATION.cff holds another one
   python tools/address.py --url URL   stamp another address, into _config.yml too: a fork
                                       publishes itself with its own
 
@@ -17,6 +17,9 @@ from pathlib import Path
 import nbformat
 import yaml
 from notebooks import ROOT, all_notebooks, write
+
+sys.path.insert(0, str(ROOT / "web" / "sphinx_site"))  # the site's hooks, which are no package
+from site_address import site_address  # noqa: E402
 
 URL = re.compile(r"https://[\w.-]+/[\w.-]+/[\w.-]+")
 SETUP = """\
@@ -60,6 +63,14 @@ def stamp_config(config: Path, url: str) -> None:
     config.write_text(text.replace(address(config), url), "utf8")
 
 
+def stamped_citation(citation: Path, url: str) -> str:
+    """Return a CITATION.cff with the addresses of the repository and of its site."""
+    text = re.sub(
+        r"(?m)^repository-code: .*$", f"repository-code: {url}", citation.read_text("utf8")
+    )
+    return re.sub(r"(?m)^url: .*$", f"url: {site_address(url) or url}", text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
@@ -78,6 +89,13 @@ def main() -> None:
             stamp(path, url)
         elif setup_cell(nbformat.read(path, as_version=4), path).source != setup_source(url):
             wrong.append(str(path))
+    citation = options.root / "CITATION.cff"
+    if citation.exists():
+        stamped = stamped_citation(citation, url)
+        if not options.check:
+            citation.write_text(stamped, "utf8")
+        elif stamped != citation.read_text("utf8"):
+            wrong.append(str(citation))
     if wrong:
         sys.exit(f"other address than _config.yml: {', '.join(wrong)}; run tools/address.py")
 

@@ -24,7 +24,16 @@ REGION = re.compile(
 )
 HEADING = re.compile(r"^### (Exercise \d+)", re.MULTILINE)
 CHECK = re.compile(r"^check\.(\w+)\(", re.MULTILINE)
-COPIED = ("book", "web", "_config.yml", "_toc.yml")  # what a site is built from
+# What a site is built from.
+COPIED = (
+    "book",
+    "web",
+    "_config.yml",
+    "_toc.yml",
+    "pyproject.toml",
+    "CITATION.cff",
+    "CHANGELOG.md",
+)
 
 
 def stub(source: str, exercise: str) -> str:

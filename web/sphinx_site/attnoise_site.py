@@ -54,26 +54,15 @@ def trim_scripts(app, pagename, templatename, context, doctree) -> None:
 
 
 def describe(app, pagename, templatename, context, doctree) -> None:
-    """Give the page its meta tags: a description, and what a shared link shows."""
-    project = app.config.project
-    declared = (app.env.metadata.get(pagename) or {}).get("description", "").strip()
+    """Give the page its description; sharing.py adds what a shared link shows."""
     tags = context.get("metatags", "")
-    in_tags = re.search(r'<meta content="([^"]*)"[^>]*name="description"', tags)
-    if in_tags:
-        declared = html.unescape(in_tags.group(1))
+    if re.search(r'<meta content="[^"]*" name="description"', tags):
+        return
+    declared = (app.env.metadata.get(pagename) or {}).get("description", "").strip()
     text = declared or first_sentence(doctree)
     if not text:
-        text = GENERATED.get(pagename, GENERATED[""]).format(project=project)
-    title = re.sub(r"<[^>]+>", "", context.get("title") or project)
-    pairs = [] if in_tags else [("name", "description", text)]
-    pairs += [
-        ("property", "og:title", html.unescape(title)),
-        ("property", "og:description", text),
-        ("property", "og:site_name", project),
-        ("property", "og:type", "article" if doctree is not None else "website"),
-    ]
-    lines = [f'<meta {kind}="{key}" content="{html.escape(value)}">' for kind, key, value in pairs]
-    context["metatags"] = "\n".join([tags, *lines]) + "\n"
+        text = GENERATED.get(pagename, GENERATED[""]).format(project=app.config.project)
+    context["metatags"] = f'{tags}\n<meta content="{html.escape(text)}" name="description" />\n'
 
 
 def offer_to_run(app, pagename, templatename, context, doctree) -> None:
