@@ -167,7 +167,7 @@ def test_choosing_paints_once_the_model_is_here(open_page):
         studio_of(page)
         .locator(".pan-studio-origin")
         .inner_text()
-        .startswith("Painted here “a large red ring”")
+        .startswith("Your picture “a large red ring”")
     )
 
 
@@ -203,7 +203,7 @@ def test_painted_and_recorded_pictures_are_told_apart(open_page):
     assert origin.inner_text() == "Recorded “a large red square”"
     paint(page, "a small green triangle")
     ran(page)
-    assert origin.inner_text().startswith("Painted here “a small green triangle”")
+    assert origin.inner_text().startswith("Your picture “a small green triangle”")
     assert not recorded.is_visible()
     studio.get_by_label("Seed").fill("99")
     studio.get_by_role("button", name="the prediction after step 2").click()

@@ -110,7 +110,7 @@ const write = async (count) => {
       read();
       note = i + 1 < count ? `Writing token ${i + 1} of ${count}.` : "";
       if (!calm.matches || i + 1 === count) { refresh(); list.scrollTop = list.scrollHeight; }
-      await new Promise((next) => setTimeout(next)); // let the page paint, and hear the reader
+      await new Promise((next) => setTimeout(next)); // let the page paint, and answer its reader
     }
     said.textContent = `Written: ${decode(text.tokens.slice(before))}`;
     if (mine === ticket) { quiet(false); tell(); }
@@ -266,8 +266,8 @@ const makeBars = (width) => {
       fig.put(label, { "text-decoration": cut ? "line-through" : "none" });
       fig.put(full, { width: after[i] * scale });
       fig.put(frame, { width: wide });
-      const lines = cut ? Math.floor(wide / 5) : 0;
-      hatch.setAttribute("d", Array.from({ length: lines }, (_, j) => `M${left + 5 * j} ${y + ROW - 2}l5 ${4 - ROW}`).join(""));
+      const lines = cut ? Math.max(1, Math.floor(wide / 5)) : 0;
+      hatch.setAttribute("d", Array.from({ length: lines }, (_, j) => `M${left + 5 * j} ${y + ROW - 2}l${Math.min(5, wide)} ${4 - ROW}`).join(""));
       share.textContent = cut ? `cut (${percent(before[i])})` : percent(after[i]);
       share.setAttribute("x", left + 6 + Math.max(wide, after[i] * scale));
     });

@@ -196,8 +196,7 @@ if (canRun) {
   form.append(
     make("label", { class: "pan-studio-caption" }, "Caption ", field),
     near,
-    make("div", { class: "pan-studio-choices" }, make("span", {}, "or choose: a"), ...picks[0]),
-    make("div", { class: "pan-studio-choices" }, relation, make("span", {}, "a"), ...picks[1]),
+    make("div", { class: "pan-studio-choices" }, make("p", {}, "or choose:"), make("span", {}, "a"), ...picks[0], relation, make("span", {}, "a"), ...picks[1]),
     make("div", { class: "pan-studio-row" }, seedLabel, stepsLabel, scaleLabel),
     make("div", { class: "pan-studio-row" }, make("button", { type: "submit", class: "pan-fig-play" }, "Paint it"), another),
     bar, status,
@@ -253,7 +252,7 @@ fig.show((width) => {
     const row = captions.indexOf(caption);
     const [count, shown] = own ? [own.frames.length, own.step] : [fig.data.steps, step];
     sliders.hidden = !!own; // they move what is recorded
-    origin.replaceChildren(make("strong", {}, own ? "Painted here" : "Recorded"), ` “${own ? own.text : caption}”`, ...(own && own.sentence ? [" ", back] : []));
+    origin.replaceChildren(make("strong", {}, own ? "Your picture" : "Recorded"), ` “${own ? own.text : caption}”`, ...(own && own.sentence ? [" ", back] : []));
     while (strip.childElementCount > count) strip.lastChild.remove();
     while (strip.childElementCount < count) strip.append(frameOf(strip.childElementCount));
     [...strip.children].forEach((frame, k) => {
