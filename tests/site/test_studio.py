@@ -166,7 +166,7 @@ def test_choosing_paints_once_the_model_is_here(open_page):
     assert (
         studio_of(page)
         .locator(".pan-studio-origin")
-        .inner_text()
+        .text_content()
         .startswith("Your picture “a large red ring”")
     )
 
@@ -200,17 +200,17 @@ def test_painted_and_recorded_pictures_are_told_apart(open_page):
         studio.locator(".pan-studio-origin"),
         studio.get_by_role("slider", name="Recorded"),
     )
-    assert origin.inner_text() == "Recorded “a large red square”"
+    assert origin.text_content() == "Recorded “a large red square”"
     paint(page, "a small green triangle")
     ran(page)
-    assert origin.inner_text().startswith("Your picture “a small green triangle”")
+    assert origin.text_content().startswith("Your picture “a small green triangle”")
     assert not recorded.is_visible()
     studio.get_by_label("Seed").fill("99")
     studio.get_by_role("button", name="the prediction after step 2").click()
     assert "seed 7, after 8 steps" in studio.locator("output").inner_text()
     assert studio.locator(".pan-studio-now").count() == 1
     studio.get_by_role("button", name="Back to the recorded pictures").click()
-    assert origin.inner_text() == "Recorded “a large red square”" and recorded.is_visible()
+    assert origin.text_content() == "Recorded “a large red square”" and recorded.is_visible()
     assert (
         choices(page)
         == studio.get_by_label("Caption", exact=True).input_value()
