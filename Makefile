@@ -20,7 +20,9 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -q \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(PIP_ARGS)
 INSTALLED := $(VENV)/.installed
 SITE := _build/html/.built
-SITE_INPUTS := _config.yml _toc.yml CITATION.cff CHANGELOG.md $(shell find book web -type f \
+SITE_INPUTS := _config.yml _toc.yml CITATION.cff CHANGELOG.md \
+	code/attnoise/figures/js/captions.js code/attnoise/checkpoints/shakespeare.safetensors \
+	$(shell find book web -type f \
 	! -path '*/.*' ! -path '*/__pycache__/*' 2>/dev/null)
 # One thread a process: two processes share two cores better than two threads do.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1

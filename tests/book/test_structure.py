@@ -54,13 +54,18 @@ def test_imports_run_one_way(path):
 
 
 def test_no_room_holds_a_fifth_of_the_lines():
-    """Rooms: folders of the package and of everything around it, tests apart."""
+    """Rooms: folders of the package and of everything around it, tests apart.
+
+    What pages compute in JavaScript, figures/js, is a room of its own: no figure, but the package's
+    algorithms once more, each held to its twin.
+    """
     lines: dict[str, int] = {}
     for top in ("code/attnoise", "experiments", "tools", "benchmarks", "web"):
         for path in (ROOT / top).rglob("*"):
             if path.suffix in (".py", ".js", ".css") and "vendor" not in path.parts:
                 parts = path.relative_to(ROOT / top).parts
                 room = parts[0] if top == "code/attnoise" and len(parts) > 1 else top
+                room = "figures/js" if parts[:2] == ("figures", "js") else room
                 lines[room] = lines.get(room, 0) + path.read_text("utf8").count("\n")
     largest = max(lines, key=lambda room: lines[room])
     assert lines[largest] < sum(lines.values()) / 5, lines

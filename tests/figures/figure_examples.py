@@ -15,6 +15,7 @@ from attnoise.figures import (
     guidance_slider,
     hero,
     latent_plane,
+    playground,
     posterior_mean,
     reverse_trajectory,
     rotary_pair,
@@ -22,6 +23,7 @@ from attnoise.figures import (
     studio,
 )
 from attnoise.figures.explore import Control, explore
+from attnoise.transformers import GPT, BytePairTokenizer, GPTConfig, modern_block
 
 KEYS = torch.tensor([[1.5, 0.25], [0.2, 1.0], [-1.75, 1.0], [-1.0, -0.7], [0.85, -1.5]])
 VALUES = torch.tensor([3.0, 1.0, -1.0, 0.5, 2.0])
@@ -89,6 +91,17 @@ def painting():
     return studio(texts, films, seed=3, guidance_scale=2.0)
 
 
+@cache
+def writing():
+    torch.manual_seed(5)
+    tokenizer = BytePairTokenizer.train("to be, or not to be, to be or not", vocab=262)
+    config = GPTConfig(vocab=262, max_length=40, depth=3, block=modern_block(d=20, heads=2))
+    model = GPT(config).eval()
+    with torch.no_grad():
+        model.tokens.weight.mul_(20)  # or all tokens are as likely
+    return playground(model, tokenizer, "To be,\n or", seed=2, written=5, head=(1, 0))
+
+
 def trajectory_arrays():
     generator = torch.Generator().manual_seed(3)
     final = torch.rand(1, 11, 1, 5, 7, generator=generator) * 2 - 1
@@ -143,5 +156,6 @@ ALL = {
     "latent_plane": moving,
     "reverse_trajectory": trajectory,
     "hero": landing,
+    "playground": writing,
     "frames": frames,
 }

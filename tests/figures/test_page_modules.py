@@ -1,11 +1,15 @@
 """What a page computes: each JavaScript module finds the numbers of its twin in the package."""
 
+import base64
 import re
 
 import pytest
+import safetensors.torch
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from attnoise.attention import Rotary, attention
+from attnoise.attention import Rotary, attention, record_weights
+from attnoise.data import encode_captions
 from attnoise.diffusion import (
     GuidedDenoiser,
     IdealDenoiser,
@@ -26,10 +30,20 @@ from attnoise.diffusion import (
 from attnoise.figures import between, mnist_like, page_noise
 from attnoise.figures.draw_flow import particles_at
 from attnoise.figures.figure_html import FOLDER, bundle, read, script_names
+from attnoise.figures.playground import page_config
+from attnoise.figures.studio import FACTS, page_uniform
+from attnoise.transformers import (
+    GPT,
+    BytePairTokenizer,
+    GPTConfig,
+    complete,
+    modern_block,
+    reshape_distribution,
+)
 from node import MODULES, run_copy, run_modules
 
 NUMERIC = sorted(path.stem for path in MODULES.glob("*.js") if "Twin" in path.read_text("utf8"))
-DRAWING = {"arrow", "canvas", "onnx"}  # they compute nothing
+DRAWING = {"arrow", "canvas", "download", "onnx", "site"}  # they compute nothing
 CASES = {}  # name: (expression, what it is given, what the package finds)
 LINEAR, TRIG = LinearPath(), TrigPath()
 PATHS = {"linearPath": LINEAR, "trigPath": TRIG}
@@ -201,6 +215,137 @@ def drawing_cases():
 def noise_cases():
     for seed in (0, 7, 123456789, 4294967295):
         case(f"noise {seed}", f"[...pageNoise({seed}, 57)]", page_noise(seed, 57))
+        numbers = [page_uniform(seed, i) for i in (0, 1, 1000)]
+        case(f"uniform {seed}", f"[0, 1, 1000].map((i) => uniform({seed}, i))", numbers)
+
+
+def caption_cases():  # what is no caption: test_captions_module.py
+    for text in ("a large red circle", "a small white ring right of a large blue cross"):
+        code = "encodeCaption(given.facts, parseCaption(given.facts, given.text))"
+        case(f"tokens {text}", code, encode_captions([text])[0], facts=FACTS, text=text)
+
+
+# Words, numbers, signs and white space of many scripts, what Python's classes and a browser's could
+# take apart, a mark for the byte order, a combining accent, and half a character.
+TEXTS = [
+    "HAMLET\nTo be, or not to be", "  two  spaces \n\n and\ttabs  ", "", " ", "\n", "it's 1599; _x_ 4th",
+    "Ἀρχή ∞ 🙂🙂 naïve", "x²³ Ⅷ ½ ٣٤ 五六", "a\x1cb\x1f\x85c\xa0d\u2028e\u3000f", "\ufeffmark \u200bzero",
+    "e\u0301 ते ﬁ Å", "\ud800 lone \udc00", "aaaaaaa bbbb the the thethe", "\r\n\x0b\x0c\x00\x7f",
+]  # fmt: skip
+
+
+def byte_pair_cases():
+    tokenizer = BytePairTokenizer.train(
+        "the theme of the other, naïve naïve aaaa aaaa 2³ 2³\n\n", 290
+    )
+    for i, text in enumerate(TEXTS):
+        tokens = tokenizer.encode(text)
+        given = {"merges": tokenizer.merges, "text": text, "tokens": tokens}
+        code = "makeBytePairs(given.merges)"
+        case(f"encode {i}", f"{code}.encode(given.text)", tokens, **given)
+        for end in {len(tokens), len(tokens) - 1, len(tokens) // 2} - {-1}:
+            shown = [ord(sign) for sign in tokenizer.decode(tokens[:end])]
+            points = (
+                f"[...{code}.decode(given.tokens.slice(0, {end}))].map((c) => c.codePointAt(0))"
+            )
+            case(f"decode {i} {end}", points, shown, **given)
+
+
+def sampling_cases():
+    ways = [
+        {},
+        {"temperature": 0.5},
+        {"temperature": 2.0},
+        {"temperature": 0.0},
+        {"temperature": 1e-3},
+    ]
+    ways += [{"top_k": k} for k in (1, 5, 13)] + [{"top_p": p} for p in (0.01, 0.6, 0.95)]
+    ways += [{"min_p": p} for p in (0.02, 0.3, 1.0)]
+    ways += [{"temperature": 0.7, "top_k": 7, "top_p": 0.9, "min_p": 0.05}]
+    names = {"top_k": "topK", "top_p": "topP", "min_p": "minP", "temperature": "temperature"}
+    equal = torch.tensor([1.0, 3.0, 3.0, -2.0, 3.0, 1.0] + 7 * [0.0], dtype=torch.float64)
+    for seed, logits in enumerate((3 * normal(1, 13), 300 * normal(2, 13), equal)):
+        for options in ways:
+            given = {"logits": logits, "options": {names[k]: v for k, v in options.items()}}
+            p = reshape_distribution(logits, **options)
+            label = f"{seed} {options}"
+            case(f"reshape {label}", "reshapeDistribution(given.logits, given.options)", p, **given)
+            numbers = torch.linspace(0, 0.999, 17, dtype=torch.float64)
+            drawn = torch.searchsorted(p.cumsum(0), numbers, right=True)
+            code = "given.numbers.map((number) => draw(given.p, number))"
+            case(f"draw {label}", code, drawn, p=p, numbers=numbers)
+    order = equal.argsort(descending=True, stable=True)
+    case("ranked", "ranked(given.values)", order, values=equal)
+
+
+def tiny_gpt():
+    torch.manual_seed(0)
+    model = GPT(GPTConfig(vocab=23, max_length=11, depth=3, block=modern_block(d=20, heads=2)))
+    with torch.no_grad():
+        for parameter in model.parameters():  # gains that are not 1, weights that matter
+            parameter.add_(0.3 * torch.randn_like(parameter)).copy_(parameter.half().float())
+    return model.eval()
+
+
+def in_base64(model):
+    content = safetensors.torch.save({k: v.half().clone() for k, v in model.state_dict().items()})
+    return base64.b64encode(content).decode()
+
+
+LOAD = (
+    "const gpt = makeGPT(readSafetensors(Uint8Array.from(atob(given.weights), (c) => c.charCodeAt(0))"
+    ".buffer), given.config);"
+)
+
+
+def gpt_cases():
+    model = tiny_gpt()
+    given = {"weights": in_base64(model), "config": page_config(model)}
+    tokens = [3, 17, 0, 22, 9, 9, 1, 4, 11]
+    with torch.no_grad(), record_weights(model) as recorded:
+        logits = model(torch.tensor([tokens]))[0, -1]
+    looked = torch.stack([w[0] for w in recorded.values()])  # layers h n m
+    for cached in ("true", "false"):
+        grow = (
+            f"(() => {{ {LOAD} const text = makeText(given.tokens.slice(0, 5), given.config); readOn(gpt, "
+            "text, true); for (const token of given.tokens.slice(5)) { text.tokens.push(token); readOn(gpt, "
+            f"text, {cached}); }} return text; }})()"
+        )
+        case(f"logits {cached}", f"[...{grow}.logits]", logits, **given, tokens=tokens)
+        rows = looked.movedim(2, 0)  # n layers h m
+        for i in (0, 4, 8):
+            code = f"{grow}.weights[{i}]"
+            case(f"looked {cached} {i}", code, rows[i, :, :, : i + 1], **given, tokens=tokens)
+        written = complete(
+            model, [tokens[:4]], torch.Generator(), max_new_tokens=40, top_k=1, use_cache=False
+        )[0]
+        write = (
+            f"(() => {{ {LOAD} const text = makeText(given.tokens, given.config); for (let i = 0; i < 40; "
+            f"i += 1) {{ readOn(gpt, text, {cached}); text.tokens.push(draw(reshapeDistribution(text.logits, "
+            "{ topK: 1 }), 0)); } return text.tokens.slice(4); })()"
+        )
+        case(f"written {cached}", write, written, **given, tokens=tokens[:4])
+    for past, fresh in ((1, 1), (1, 8), (8, 1), (4, 3)):
+        code = f"multiplyAdds(given.config, {past}, {fresh})"
+        case(f"multiply-adds {past} {fresh}", code, counted(model, past, fresh), **given)
+    hidden = given["config"]["hidden"]
+    first = 3 * (4 * 20**2 + 3 * 20 * hidden + 2 * 20)  # torch does not count what has one key
+    code = "multiplyAdds(given.config, 0, 9)"
+    case("multiply-adds 0 9", code, first + counted(model, 1, 8), **given)
+
+
+def counted(model, past, fresh):
+    """Count by torch, token by token, since a pass at once also counts what the mask forbids."""
+    caches, total = model.make_caches(1), 0
+    for i in range(past + fresh):
+        counter = FlopCounterMode(display=False)
+        with counter, torch.no_grad(), record_weights(model):
+            model(torch.tensor([[i % 23]]), caches=caches)
+        flops = counter.get_flop_counts()
+        if i >= past:
+            head = sum(flops["GPT.head"].values()) if i < past + fresh - 1 else 0
+            total += counter.get_total_flops() - head  # only the last token predicts
+    return total // 2  # a multiplication and an addition each
 
 
 for fill in (
@@ -215,6 +360,10 @@ for fill in (
     point_cases,
     drawing_cases,
     noise_cases,
+    caption_cases,
+    byte_pair_cases,
+    sampling_cases,
+    gpt_cases,
 ):
     fill()
 ASKED = [(code, given) for code, given, _ in CASES.values()]
@@ -232,7 +381,7 @@ def differs(found, name):
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("modules")
-    answers = run_modules(folder, [*NUMERIC, "shapes"], ASKED)
+    answers = run_modules(folder, NUMERIC, ASKED)
     return dict(zip(CASES, answers, strict=True))
 
 
@@ -243,6 +392,11 @@ def test_page_and_package_find_the_same(found, name):
 
 # One bug for each module: (what stands there, what the bug makes of it)
 BUGS = {
+    "byte_pairs": ("if (made[i] === first) i += 1", "if (made[i] === first) i += 0"),
+    "captions": ("facts.vocab.indexOf(words[i]) + 1", "facts.vocab.indexOf(words[i])"),
+    "gpt": ("const QK_EPS = 2 ** -23", "const QK_EPS = 1e-2"),
+    "random": ("2 * i + 1", "2 * i"),
+    "sampling": ("before < topP", "before <= 0.9 * topP"),
     "attention": ("scale = 1 / Math.sqrt(query.length)", "scale = 1 / query.length"),
     "denoisers": ("t / T > high", "t / T >= high"),
     "flow": ("part - t * u[i]", "part + t * u[i]"),
@@ -264,7 +418,7 @@ def test_a_bug_in_each_module_is_seen(tmp_path, name):
     text = (folder / f"{name}.js").read_text("utf8")
     assert text.count(old) == 1
     (folder / f"{name}.js").write_text(text.replace(old, new), "utf8")
-    answers = run_copy(folder, [*NUMERIC, "shapes"], ASKED)
+    answers = run_copy(folder, NUMERIC, ASKED)
     assert any(differs(answer, case) for answer, case in zip(answers, CASES, strict=True))
 
 

@@ -449,6 +449,23 @@ FIGURES[posterior] = Entry(
 )
 
 
+play = "figures.playground"
+FIGURES[play] = Entry(
+    family="plain",
+    call=lambda at: (find(play), _playground(at)),
+    bad=[{"prompt": ""}, {"prompt": "a" * 9}, {"written": -1}, {"head": (2, 0)}, {"head": (0, 2)},
+         {"tokenizer": find("transformers.BytePairTokenizer")([(1, 2)])}],
+)  # fmt: skip
+
+
+def _playground(at: Any) -> dict[str, Any]:
+    block = find("transformers.modern_block")(8, 2)
+    config = find("transformers.GPTConfig")(vocab=256, max_length=8, depth=2, block=block)
+    model = at.model(find("transformers.GPT"), config)
+    tokenizer = find("transformers.BytePairTokenizer")()
+    return {"model": model, "tokenizer": tokenizer, "prompt": "ab", "written": 2}
+
+
 def _posterior() -> dict[str, Any]:
     import inspect
 

@@ -279,8 +279,8 @@ BUGS = {
     ),
     "noise without its seed": (
         "figures/studio.py",
-        "state, mask = seed & 0xFFFFFFFF,",
-        "state, mask = 0,",
+        "state = (seed + (index + 1)",
+        "state = (0 + (index + 1)",
         "figures/test_studio.py::test_noise_is_standard_and_comes_from_its_seed",
     ),
 }

@@ -1,12 +1,17 @@
 """The site's files: descriptions, alt text, buttons, sizes, and links that lead somewhere."""
 
 import functools
+import gzip
 import re
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import safetensors.torch
+import torch
 from bs4 import BeautifulSoup
-from site_tools import CONFIG, SITE, chapters, documents, page_file, pages
+from site_tools import CONFIG, ROOT, SITE, chapters, documents, page_file, pages
+
+from attnoise.training.checkpoints import load_checkpoint
 
 FIGURE_BYTES = 300_000
 NAME_OF_A_FILE = re.compile(r"(^|/)_images/|\.(png|svg|webp|jpe?g|gif)$|^[0-9a-f]{16,}")
@@ -93,6 +98,25 @@ def test_figures_are_small(name):
         script = figure.find_next_sibling("script")
         size = len(str(figure)) + len(str(script or ""))
         assert size <= FIGURE_BYTES, f"{name}: a figure of {size} bytes"
+
+
+def test_what_figures_load_is_packed_and_is_what_is_shipped():
+    static = SITE / "_static"
+    sources = {f"models/{path.name}": path for path in (ROOT / "web" / "models").glob("*.onnx")}
+    sources |= {
+        f"vendor/ort/{p.name}": p for p in (ROOT / "web" / "vendor" / "dist").glob("*.wasm")
+    }
+    assert len(sources) >= 3
+    for name, source in sources.items():
+        assert gzip.decompress((static / f"{name}.gz").read_bytes()) == source.read_bytes(), name
+        assert not (static / name).exists(), "twice on the site"
+    weights = gzip.decompress((static / "models" / "shakespeare.safetensors.gz").read_bytes())
+    found, (model, _) = safetensors.torch.load(weights), load_checkpoint("shakespeare")
+    wanted = {name: tensor for name, tensor in model.state_dict().items() if name != "head.weight"}
+    assert found.keys() == wanted.keys()
+    assert all(torch.equal(found[name].float(), tensor) for name, tensor in wanted.items())
+    module = ROOT / "code" / "attnoise" / "figures" / "js" / "captions.js"
+    assert (static / "js" / "captions.js").read_bytes() == module.read_bytes()
 
 
 def test_landing_page_stands_at_the_top_and_is_no_redirect():

@@ -21,6 +21,7 @@ from tests.figures.figure_examples import (
     rotary,
     solvers,
     trajectory,
+    writing,
 )
 
 pytestmark = pytest.mark.in_browser
@@ -43,6 +44,7 @@ LIVE = {
     "moving": moving,
     "trajectory": trajectory,
     "hero": landing,
+    "writing": writing,
 }
 
 

@@ -6,17 +6,24 @@ builder's start (models), each page (scripts, meta tags), and the end of the bui
 html files). Formulas are formulas.py's.
 """
 
+import gzip
 import html
+import importlib.util
 import posixpath
 import re
 import shutil
 from pathlib import Path
 
 import icon_fonts
+import safetensors.numpy
 from docutils import nodes
 from PIL import Image
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 
+PACKED = (".onnx", ".wasm")
+MODULES = ("captions.js",)  # of the figures' modules, those that the site's own import
+WEIGHTS = ("shakespeare",)  # checkpoints that a page runs by its own script
 GENERATED = {
     "search": "Search every page of {project}.",
     "genindex": "The index of {project}.",
@@ -27,16 +34,53 @@ DESCRIPTION_LENGTH = 160  # what search engines show
 
 
 def copy_models(app: Sphinx) -> None:
-    """Copy the models that pages run, and the runtime that `tools/vendor.py` has fetched.
+    """Copy the models that pages run, and the runtime that `tools/vendor.py` has fetched, packed.
 
-    No page loads them by itself: a figure does, when its reader asks for it.
+    No page loads them by itself: a figure does, when its reader asks for it. They are packed here,
+    since many servers send such files as they are: so what crosses the wire is small and known.
     """
     if app.builder.format != "html":
         return
     web, static = Path(__file__).parents[1], Path(app.outdir) / "_static"
     for source, target in (("models", "models"), ("vendor/dist/onnxruntime-web", "vendor/ort")):
-        if (web / source).is_dir():
-            shutil.copytree(web / source, static / target, dirs_exist_ok=True)
+        for path in sorted((web / source).glob("*")):
+            if path.suffix in PACKED:
+                pack(path.read_bytes(), static / target / f"{path.name}.gz")
+            else:
+                (static / target).mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, static / target / path.name)
+    modules = Path(attnoise_folder()) / "figures" / "js"
+    (static / "js").mkdir(parents=True, exist_ok=True)
+    for name in MODULES:
+        shutil.copyfile(modules / name, static / "js" / name)
+    for name in WEIGHTS:
+        path = Path(attnoise_folder()) / "checkpoints" / f"{name}.safetensors"
+        pack(without_copies(path.read_bytes()), static / "models" / f"{path.name}.gz")
+
+
+def attnoise_folder() -> str:
+    """Return where the package lies, without importing it and torch."""
+    found = importlib.util.find_spec("attnoise")
+    if found is None or not found.submodule_search_locations:
+        raise ExtensionError(
+            "The package attnoise is missing, whose weights pages load. Install it with: "
+            "pip install -r requirements.txt"
+        )
+    return found.submodule_search_locations[0]
+
+
+def pack(content: bytes, target: Path) -> None:
+    """Write a file packed by gzip; the same content always gives the same bytes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(gzip.compress(content, mtime=0))
+
+
+def without_copies(weights: bytes) -> bytes:
+    """Drop a tied head from a safetensors file: it is the embedding once more."""
+    tensors = safetensors.numpy.load(weights)
+    if (tensors["head.weight"] == tensors["tokens.weight"]).all():
+        del tensors["head.weight"]
+    return safetensors.numpy.save(tensors)
 
 
 def trim_scripts(app, pagename, templatename, context, doctree) -> None:

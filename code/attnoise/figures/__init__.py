@@ -5,6 +5,7 @@ from .draw_digit import draw_digit, mnist_like
 from .draw_flow import draw_flow
 from .guidance_slider import guidance_slider
 from .latent_plane import between, latent_plane
+from .playground import playground
 from .posterior_mean import posterior_mean
 from .reverse_trajectory import hero, reverse_trajectory
 from .rotary_pair import rotary_pair
@@ -21,6 +22,7 @@ __all__ = [
     "latent_plane",
     "mnist_like",
     "page_noise",
+    "playground",
     "posterior_mean",
     "reverse_trajectory",
     "rotary_pair",

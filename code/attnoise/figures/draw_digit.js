@@ -1,6 +1,8 @@
 // Draw a digit; the model on the page reads it.
+import { progressText } from "./js/download.js";
 import { mnistLike, PEN, SIDE } from "./js/mnist_like.js";
-import { canRun, loadModels } from "./js/onnx.js";
+import { loadModels } from "./js/onnx.js";
+import { canRun } from "./js/site.js";
 import { softmax } from "./js/softmax.js";
 
 const { labels, logits, sources, grid, model } = fig.data;
@@ -16,14 +18,14 @@ const chosen = () => labels.indexOf(fig.values().digit);
 const seen = () => (strokes.length ? mnistLike(strokes) : recorded[chosen()]);
 
 let loading = null;
-const load = () => (loading ??= loadModels(model));
+const load = () => (loading ??= loadModels([model], (received, total) => { note = progressText(received, total); refresh(); }));
 
 // Let the model read what is shown; the first time, fetch it.
 const run = async () => {
   ticket += 1;
   const mine = ticket;
   const image = seen();
-  if (!loading) { note = "Loading the model, once: 15 MB …"; refresh(); }
+  if (!loading) { note = "Loading the model …"; refresh(); }
   try {
     const { ort, sessions: [session] } = await load();
     const out = await session.run({ images: new ort.Tensor("float32", image, [1, 1, SIDE, SIDE]) });

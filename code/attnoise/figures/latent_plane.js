@@ -1,7 +1,9 @@
 // Move between four latents; the decoder is the shipped one.
 import { paintPixels } from "./js/canvas.js";
+import { progressText } from "./js/download.js";
 import { between } from "./js/interpolation.js";
-import { canRun, loadModels, loadShapes } from "./js/onnx.js";
+import { loadModels, loadShapes } from "./js/onnx.js";
+import { canRun } from "./js/site.js";
 
 const { facts, corners, shape, film, side, sentences, decoder } = fig.data;
 const pixels = facts.side;
@@ -15,7 +17,7 @@ const readOut = (shapes, found) => (found.length ? `the parser reads ${found.map
 
 const load = async () => {
   const shapes = await loadShapes();
-  const { ort, sessions: [session] } = await loadModels(decoder);
+  const { ort, sessions: [session] } = await loadModels([decoder], (received, total) => { note = progressText(received, total); refresh(); });
   return { ort, session, shapes, read: shapes.makeReader(facts) };
 };
 
@@ -34,7 +36,7 @@ const decode = async () => {
 };
 const start = async () => {
   if (running) return;
-  note = "Loading the decoder, once: 15 MB …";
+  note = "Loading the decoder …";
   refresh();
   try {
     running = await load();

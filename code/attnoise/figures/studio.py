@@ -57,6 +57,22 @@ FACTS = {  # what the page knows of the grammar and of the parser
 }
 
 
+def page_uniform(seed: int, index: int) -> float:
+    """Return the index-th number of a seed, above 0 and below 1, as the page's scripts draw it.
+
+    Args:
+        seed: From 0 to 2^32 - 1.
+        index: From 0.
+
+    Source: the generator mulberry32, whose state moves by the same number at each draw.
+    """
+    mask = 0xFFFFFFFF
+    state = (seed + (index + 1) * 0x6D2B79F5) & mask
+    mixed = ((state ^ (state >> 15)) * (state | 1)) & mask
+    mixed = ((mixed + ((mixed ^ (mixed >> 7)) * (mixed | 61))) & mask) ^ mixed
+    return ((mixed ^ (mixed >> 14)) + 0.5) / 2**32
+
+
 def page_noise(seed: int, count: int) -> Float[Tensor, " n"]:
     """Draw standard noise from a whole number, the same here and in the page's script.
 
@@ -67,23 +83,14 @@ def page_noise(seed: int, count: int) -> Float[Tensor, " n"]:
     Raises:
         ConfigError: count is below 1.
 
-    Source: the generator mulberry32, and the transform of Box & Muller 1958,
-        doi:10.1214/aoms/1177706645.
+    Source: the transform of Box & Muller 1958, doi:10.1214/aoms/1177706645.
     """
     check_sizes(count=count)
-    state, mask = seed & 0xFFFFFFFF, 0xFFFFFFFF
-
-    def uniform() -> float:
-        nonlocal state
-        state = (state + 0x6D2B79F5) & mask
-        mixed = ((state ^ (state >> 15)) * (state | 1)) & mask
-        mixed = ((mixed + ((mixed ^ (mixed >> 7)) * (mixed | 61))) & mask) ^ mixed
-        return ((mixed ^ (mixed >> 14)) + 0.5) / 2**32
-
     return torch.tensor(
         [
-            math.sqrt(-2 * math.log(uniform())) * math.cos(2 * math.pi * uniform())
-            for _ in range(count)
+            math.sqrt(-2 * math.log(page_uniform(seed, 2 * i)))
+            * math.cos(2 * math.pi * page_uniform(seed, 2 * i + 1))
+            for i in range(count)
         ]
     )
 

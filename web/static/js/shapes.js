@@ -1,50 +1,8 @@
-// Captions of shapes, and the parser that reads a picture back: attnoise.data.captions and
-// attnoise.evaluation.picture_parser on a page. Both take their words and numbers from Python, as `facts`.
+// The parser that reads a picture back: attnoise.evaluation.picture_parser on a page. It takes its
+// words and numbers from Python, as `facts`. The site puts the captions' module beside it.
+import { objectText } from "./captions.js";
 
-export class CaptionError extends Error {}
-
-// Read a caption into {objects: [{size, colour, shape}], relation}, or say what is wrong with it.
-export const parseCaption = (facts, text) => {
-  const { sizes, colours, shapes, relations, vocab } = facts;
-  const words = text.toLowerCase().replaceAll(".", " ").split(/\s+/).filter(Boolean);
-  if (!words.length) throw new CaptionError("caption must name an object, but it is empty; try 'a large red circle'.");
-  const unknown = words.filter((word) => !vocab.includes(word));
-  if (unknown.length) {
-    const [named, verb] = [unknown.map((word) => `'${word}'`).join(", "), unknown.length === 1 ? "is" : "are"];
-    throw new CaptionError(`caption must be made of known words, but ${named} ${verb} none; known are ${vocab.join(", ")}.`);
-  }
-  const object = ([article, ...parts]) => {
-    const kinds = { size: sizes, colour: colours, shape: shapes };
-    Object.entries(kinds).forEach(([kind, known], i) => {
-      if (article === "a" && known.includes(parts[i])) return;
-      const said = [article, ...parts].join(" ");
-      throw new CaptionError(`caption must describe an object as 'a', size, colour, shape, but it has '${said}'; as ${kind} it may have ${known.join(", ")}.`);
-    });
-    return { size: parts[0], colour: parts[1], shape: parts[2] };
-  };
-  if (words.length === 4) return { objects: [object(words)], relation: null };
-  const relation = words.slice(4, -4).join(" ");
-  if (words.length < 9 || !relations.includes(relation)) {
-    throw new CaptionError(
-      `caption must be one object, or two with a relation between them, but it is '${text}'; ` +
-        "an object is 'a', size, colour, shape; a relation is above, below, left of or right of.",
-    );
-  }
-  const [first, second] = [object(words.slice(0, 4)), object(words.slice(-4))];
-  if (first.colour === second.colour && first.shape === second.shape) {
-    throw new CaptionError(`caption must name two objects that differ in colour or shape, but both are ${first.colour} ${first.shape}s; change one of them.`);
-  }
-  return { objects: [first, second], relation };
-};
-
-export const objectText = ({ size, colour, shape }) => `a ${size} ${colour} ${shape}`;
-export const captionText = ({ objects, relation }) => objects.map(objectText).join(` ${relation} `);
-
-// Tokens of a caption; 0 is padding, null is the caption without words.
-export const encodeCaption = (facts, caption) => {
-  const words = caption ? captionText(caption).split(" ") : [];
-  return Array.from({ length: facts.max_length }, (_, i) => (i < words.length ? facts.vocab.indexOf(words[i]) + 1 : 0));
-};
+export { objectText };
 
 const square = (x) => x * x;
 const sum = (values) => values.reduce((total, value) => total + value, 0);
@@ -173,16 +131,4 @@ export const scoreCaption = (caption, found) => {
   const [right, down] = [second.x - first.x, second.y - first.y];
   const [across, along] = [right > 0 ? "left of" : "right of", down > 0 ? "above" : "below"];
   return caption.relation === (Math.abs(down) > Math.abs(right) ? along : across) ? "" : "relation";
-};
-
-// `count` numbers of standard noise from a whole number, the same in Python: mulberry32, Box-Muller.
-export const pageNoise = (seed, count) => {
-  let state = seed >>> 0;
-  const uniform = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
-    return (((mixed ^ (mixed >>> 14)) >>> 0) + 0.5) / 2 ** 32;
-  };
-  return Float32Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform()));
 };

@@ -1,7 +1,6 @@
 // Models that run on the page, by the onnxruntime-web that the built website brings.
-const site = document.documentElement.dataset.content_root; // only the built website has one
-export const canRun = site !== undefined;
-const asset = (path) => new URL(path, new URL(`${site}_static/`, location.href));
+import { download } from "./download.js";
+import { asset } from "./site.js";
 
 // The captions and the parser of pictures; after a failure the next call tries again.
 let shapes = null;
@@ -10,12 +9,14 @@ export const loadShapes = () => (shapes ??= import(asset("js/shapes.js")).catch(
   throw error;
 }));
 
-// The runtime, and a session for each model by its name.
-export const loadModels = async (...names) => {
+// The runtime, and a session for each model by its name; tell(received, total) counts bytes.
+export const loadModels = async (names, tell) => {
   const ort = await import(asset("vendor/ort/ort.wasm.bundle.min.mjs"));
+  const files = ["vendor/ort/ort-wasm-simd-threaded.wasm.gz", ...names.map((name) => `models/${name}.onnx.gz`)];
+  const [runtime, ...models] = await download(files.map(asset), tell);
   ort.env.wasm.numThreads = 1;
-  ort.env.wasm.wasmPaths = { wasm: asset("vendor/ort/ort-wasm-simd-threaded.wasm").href };
+  ort.env.wasm.wasmBinary = runtime;
   const sessions = [];
-  for (const name of names) sessions.push(await ort.InferenceSession.create(asset(`models/${name}.onnx`).href, { executionProviders: ["wasm"] }));
+  for (const model of models) sessions.push(await ort.InferenceSession.create(new Uint8Array(model), { executionProviders: ["wasm"] }));
   return { ort, sessions };
 };
