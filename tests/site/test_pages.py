@@ -22,7 +22,7 @@ from site_tools import (
 
 pytestmark = pytest.mark.in_browser
 
-TRANSFER_BYTES = 700_000  # scripts, style sheets and fonts of one page, compressed
+TRANSFER_BYTES = 300_000  # scripts, style sheets and fonts of one page, compressed
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 # Violations that are known and why they stay: {rule: {selector: reason}}. None at present.
 KNOWN: dict[str, dict[str, str]] = {}

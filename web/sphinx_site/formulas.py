@@ -20,7 +20,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 KATEX = HERE.parent / "vendor" / "dist" / "katex"
 IDEAS = {  # a macro of the .md pages: what notebooks write for JupyterLab and Colab, and its class
     "query": ("#0B6FB8", "pan-query"),
