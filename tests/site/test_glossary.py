@@ -11,6 +11,7 @@ from docutils.parsers.rst import Parser
 from docutils.utils import new_document
 from glossary import Entry, first_uses, forms
 from site_tools import chapters, documents, eventually, page_file
+from test_pages import violations
 
 NO_PROSE = (
     "h1, h2, h3, h4, pre, code, figcaption, caption, table, .math, mjx-container, summary, dt"
@@ -195,6 +196,15 @@ def test_the_keyboard_opens_it_and_escape_closes_it(open_page, width):
         page, lambda: "what came before" not in page.evaluate(OPEN), "it goes with the focus"
     )
     assert page.faults == []
+
+
+@pytest.mark.in_browser
+def test_axe_finds_nothing_wrong_while_it_is_open(open_page):
+    page = open_page("book/attention/attention.html")
+    page.keyboard.press("Tab")
+    term(page, "causal-mask").focus()
+    opened(page, "what came before")
+    assert violations(page) == []
 
 
 @pytest.mark.in_browser

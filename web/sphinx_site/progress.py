@@ -56,6 +56,8 @@ def button(chapter: str, words: str, exercise: str = "") -> str:
 def mark_exercises(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Put a button at the end of each exercise, and fill the table on the page of progress."""
     if app.builder.format != "html":
+        for place in list(doctree.findall(Placeholder)):
+            place.parent.remove(place)
         return
     if is_chapter(app, docname):
         for section, number in exercises(doctree):

@@ -85,7 +85,7 @@
     const content = await contentOf(link).catch(() => null);
     if (current !== link || !content) return;
     tip.replaceChildren(...content);
-    document.body.append(tip);
+    (document.querySelector("main") || document.body).append(tip);
     tip.showPopover();
     link.setAttribute("aria-describedby", tip.id);
     place();
