@@ -51,7 +51,7 @@ def numerals(rooms: list[str]) -> str:
 
 def draw_book_map() -> Scene:
     """Draw the five parts from top to bottom, and what flows from one to another."""
-    scene, part = begin("book-map", 536)
+    scene, part = begin("book-map", 500)
     boxes, y = [], 6.0
     for room, *_ in PARTS:
         said = f"Used in {numerals(users(room))}." if users(room) else "Here all comes together."

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+import torch
+
 from ..errors import choose
 from .attention import draw_attention, draw_many_heads
 from .bert import draw_bert
@@ -44,4 +46,6 @@ def diagram(name: str) -> Diagram:
     >>> diagram("book-map").scene.title
     'The map of the book: which part uses which'
     """
-    return Diagram(choose("name", name, DIAGRAMS)())
+    draw = choose("name", name, DIAGRAMS)
+    with torch.random.fork_rng(devices=[]):  # the chapter that shows it keeps its draws
+        return Diagram(draw())

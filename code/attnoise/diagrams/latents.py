@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,7 +32,7 @@ def example() -> dict[str, Tensor]:
     x_t = add_noise(latent, time, start, model.path)
     denoiser, label = condition_on_text(model, tokens, 2.0)
     with torch.no_grad():
-        times = {"timesteps": make_timesteps(model.path, 16), "parametrisation": "flow"}
+        times: Any = {"timesteps": make_timesteps(model.path, 16), "parametrisation": "flow"}
         sampled = last(euler_sample(denoiser, start, model.path, draw, label=label, **times))
         painted = autoencoder.decode(sampled)
     return {
@@ -44,11 +45,13 @@ def latent_row(
     scene: Scene, cx: float, y: float, latent: Tensor, part: Part, *, w: float
 ) -> tuple[Point, Point]:
     """Draw the channels of a latent in a row; return the middles of its lower and upper edge."""
-    channels = latent[0]
+    channels, pad = latent[0], 4
+    wide = len(channels) * (w + pad) + pad
+    tile = scene.box(cx, y - pad, "", part, w=wide, h=w + 2 * pad)
     for i, channel in enumerate(channels):
-        x = cx + (i - (len(channels) - 1) / 2) * (w + 4)
+        x = tile.x + pad + (w + pad) * i + w / 2
         scene.picture(x, y, as_latent(channel), part, w=w)
-    return (cx, y + w), (cx, y)
+    return tile.bottom, tile.top
 
 
 # Of the way down and up: the key of the part, its label, its width, its module.
@@ -76,7 +79,7 @@ def draw_autoencoder() -> Scene:
     start = _stages(scene, part, shapes, picture.bottom, image.shape, DOWN, 100)
     bottom, top = latent_row(scene, 170, 314, latent, part("latent", latent.shape), w=34)
     scene.arrow(start, top, shape=size(shapes["encoder"]))
-    scene.text(92, 331, "latent", anchor="end", tone="data")
+    scene.text(86, 331, "latent", anchor="end", tone="data")
     start = _stages(scene, part, shapes, bottom, latent.shape, UP, 372)
     made = part("reconstruction", back.shape)
     last = scene.picture(170, 576, as_picture(back[0]), made, w=72)
@@ -109,7 +112,7 @@ def _stages(
 def draw_latent_diffusion() -> Scene:
     """Draw training and sampling of latent diffusion, with the shipped models' own pictures."""
     given = example()
-    scene, part = begin("latent-diffusion", 560, caption=CAPTION)
+    scene, part = begin("latent-diffusion", 528, caption=CAPTION)
     scene.text(82, 12, "training", kind="note")
     scene.text(258, 12, "sampling", kind="note")
     _training(scene, part, given)

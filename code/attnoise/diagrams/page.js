@@ -3,6 +3,7 @@ const root = document.currentScript.closest(".pan-diagram");
 const parts = JSON.parse(root.querySelector(".pan-diagram-data").textContent);
 const svg = root.querySelector("svg");
 const strip = root.querySelector(".pan-diagram-strip");
+const { files } = root.dataset; // below this address lies the package
 const groups = [...svg.querySelectorAll(".pd-part")];
 const of = (part) => groups.filter((group) => group.dataset.part === part);
 let held = false; // a chosen part stays, so that the pointer may travel to the strip
@@ -18,8 +19,8 @@ const code = (text) => Object.assign(document.createElement("code"), { textConte
 const show = (part) => {
   groups.forEach((group) => group.classList.toggle("pd-shown", group.dataset.part === part));
   root.dataset.shown = part;
-  const { title, note, shape, text, file, where, address } = parts[part];
-  const link = address ? Object.assign(document.createElement("a"), { href: address, textContent: file }) : file;
+  const { title, note, shape, text, file, where } = parts[part];
+  const link = files ? Object.assign(document.createElement("a"), { href: files + file, textContent: file }) : file;
   strip.replaceChildren(
     line("part", title),
     line("note", note),

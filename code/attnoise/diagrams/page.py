@@ -9,6 +9,7 @@ from typing import Any
 
 from .raster import to_png
 from .scene import WIDTH, Scene
+from .source import files
 from .svg import to_svg
 
 FOLDER = Path(__file__).parent
@@ -35,7 +36,9 @@ class Diagram:
         """Return the figure: one block without ids, so that it may stand twice on a page."""
         scene = self.scene
         data = json.dumps(self.parts(), ensure_ascii=False, separators=(",", ":"))
-        return f"""<figure class="pan-diagram" data-diagram="{scene.name}">
+        data = data.replace("<", "\\u003c")  # it stands inside a script element
+        return f"""<figure class="pan-diagram" data-diagram="{scene.name}" \
+data-files="{escape(files())}">
 <style>{read("drawing.css")}{read("page.css")}</style>
 <p class="pan-diagram-title">{escape(scene.title)}</p>
 <div class="pan-diagram-body">
@@ -43,7 +46,7 @@ class Diagram:
 <div class="pan-diagram-strip" aria-live="polite" hidden></div>
 <figcaption>{escape(scene.caption)}</figcaption>
 </div>
-<script type="application/json" class="pan-diagram-data">{data.replace("<", chr(92) + "u003c")}</script>
+<script type="application/json" class="pan-diagram-data">{data}</script>
 <script>(() => {{
 "use strict";
 {read("page.js")}}})();</script>
@@ -59,7 +62,6 @@ class Diagram:
                 "text": part.line.text,
                 "file": part.line.file,
                 "where": part.line.where,
-                "address": part.line.address,
             }
             for part in self.scene.parts
         ]

@@ -122,7 +122,7 @@ class Scene:
     items: list[tuple[str, int | None, dict[str, Any]]] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     boxes: list[Box] = field(default_factory=list)
-    ends: list[Point] = field(default_factory=list)  # where arrows begin and end
+    heads: list[Point] = field(default_factory=list)  # where arrows end
     axes: dict[str, int] = field(default_factory=dict)
 
     def add(self, item: str, number: int | None = None, **what: Any) -> None:
@@ -164,7 +164,7 @@ class Scene:
         choose("tone", tone, TONES)
         box, number = Box(cx - w / 2, y, w, h), self.part(part)
         self.boxes.append(box)
-        self.add("rect", number, box=box, radius=8, tone=tone, dashed=dashed, filled=True)
+        self.add("rect", number, box=box, radius=8, tone=tone, dashed=dashed)
         lines = label.split("\n")
         for i, line in enumerate(lines):
             middle = box.cy + (i - (len(lines) - 1) / 2) * 17
@@ -175,7 +175,7 @@ class Scene:
         """Add the outline of a group, behind what comes after it."""
         box = Box(x, y, w, h)
         self.boxes.append(box)
-        self.add("rect", None, box=box, radius=14, tone="quiet", dashed=False, filled=True)
+        self.add("rect", None, box=box, radius=14, tone="quiet", dashed=False)
         return box
 
     def text(
@@ -214,7 +214,7 @@ class Scene:
             head: Whether it ends in a head.
             dashed: Whether it is dashed.
         """
-        self.ends += [points[0], points[-1]]
+        self.heads += [points[-1]] if head else []
         path, tip = rounded_path(points, HEAD if head else 0.0)
         self.add("path", None, path=path, tone=tone, dashed=dashed, head=tip if head else None)
         if shape:

@@ -14,7 +14,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 @cache
-def shipped(name: str) -> tuple[nn.Module, dict[str, Any]]:
+def shipped(name: str) -> tuple[Any, dict[str, Any]]:
     """Return a shipped model, ready to be run, and its card."""
     model, card = load_checkpoint(name)
     return model.eval(), card

@@ -23,11 +23,6 @@ class Line:
     file: str
     where: str
 
-    @property
-    def address(self) -> str:
-        """Where the file can be read; "" where nothing says where the package came from."""
-        return f"{repository()}{FILES}{self.file}" if repository() else ""
-
 
 def line_of(around: Callable, fragment: str) -> Line:
     """Find the one line of a function or class that holds a fragment.
@@ -49,6 +44,11 @@ def line_of(around: Callable, fragment: str) -> Line:
     text = re.sub(r"  # .*", "", found[0]).strip()
     file = Path(inspect.getsourcefile(around) or "").resolve().relative_to(PACKAGE.resolve())
     return Line(text, file.as_posix(), around.__qualname__)
+
+
+def files() -> str:
+    """Return the address below which the package's files can be read; "" where none is known."""
+    return f"{repository()}{FILES}" if repository() else ""
 
 
 @cache

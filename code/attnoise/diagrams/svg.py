@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -40,7 +41,7 @@ def number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def rect(box: Box, radius: float, tone: str, dashed: bool, filled: bool) -> str:
+def rect(box: Box, radius: float, tone: str, dashed: bool) -> str:
     """Write a box."""
     return (
         f'<rect class="pd-box pd-{tone}{" pd-dashed" if dashed else ""}" x="{number(box.x)}" '
@@ -123,7 +124,7 @@ def bar(box: Box, tone: str) -> str:
     )
 
 
-WRITERS = {
+WRITERS: dict[str, Callable[..., str]] = {
     "bar": bar, "hit": hit, "rect": rect, "text": text, "path": path, "circle": circle,
     "cells": cells, "image": image,
 }  # fmt: skip

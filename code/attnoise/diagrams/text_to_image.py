@@ -73,7 +73,7 @@ def _output(scene: Scene, part: Maker, given: dict[str, Tensor]) -> None:
     scene.arrow((160, 492), first.left)
     second = scene.box(261, 546, "sampling step", part("sampling_step", sizes), w=150)
     scene.arrow(first.bottom, second.top, shape="b c i j")
-    scene.arrow(second.left, (5, 568), (5, 41), (24, 41), dashed=True)
+    scene.arrow(second.left, (5, 568), (5, 41), (20, 41), dashed=True)
     scene.text(18, 555, "again and again", kind="note", anchor="start")
     decode = part("decoder", painted.shape)
     box = scene.box(261, 622, "decoder", decode, w=150)
