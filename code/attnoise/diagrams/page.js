@@ -14,7 +14,12 @@ const line = (name, ...inside) => {
   element.append(...inside);
   return element;
 };
-const code = (text) => Object.assign(document.createElement("code"), { textContent: text });
+// Long lines break behind brackets, dots and commas.
+const code = (text) => {
+  const element = document.createElement("code");
+  element.append(...text.split(/(?<=[(.,])/).flatMap((piece) => [piece, document.createElement("wbr")]));
+  return element;
+};
 
 const show = (part) => {
   groups.forEach((group) => group.classList.toggle("pd-shown", group.dataset.part === part));

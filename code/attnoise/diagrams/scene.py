@@ -55,9 +55,7 @@ class Part:
     @property
     def shape(self) -> str:
         """Axes and lengths as one text, as in "b n d = 1 × 5 × 12"."""
-        if not self.sizes:
-            return "one number" if self.axes == "" else ""
-        return f"{self.axes} = {' × '.join(map(str, self.sizes))}"
+        return f"{self.axes} = {' × '.join(map(str, self.sizes))}" if self.sizes else ""
 
 
 @dataclass(frozen=True)
