@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from attnoise.diagrams.scene import Part, Scene, rounded_path
+from attnoise.diagrams.geometry import rounded_path
+from attnoise.diagrams.scene import Part, Scene
 from attnoise.diagrams.source import Line
 from attnoise.diagrams.words import begin
 from attnoise.errors import ConfigError

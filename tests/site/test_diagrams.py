@@ -1,7 +1,9 @@
 """Diagrams on the page: nothing overlaps, all is legible, and every part explains itself."""
 
+import re
+
 import pytest
-from site_tools import changed_by, chapters
+from site_tools import changed_by, chapters, documents, page_file
 
 from attnoise.diagrams import DIAGRAMS
 
@@ -47,12 +49,19 @@ TARGETS = """() => [...document.querySelectorAll(".pan-diagram")].flatMap((figur
     });
 })"""
 SHOWN = """() => document.querySelector(".pan-diagram-strip").textContent"""
-WITH_DIAGRAMS = ["book/index", *chapters()]
+SHOWS = re.compile(r'data-diagram="([\w-]+)"')
+
+
+def stored(name: str) -> list[str]:
+    """The diagrams on a built page."""
+    return SHOWS.findall(page_file(f"{name}.html").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("view", WIDTHS)
-@pytest.mark.parametrize("name", WITH_DIAGRAMS)
+@pytest.mark.parametrize("name", ["book/index", *chapters()])
 def test_diagrams_are_legible_and_nothing_overlaps(open_page, name, view):
+    if not stored(name):
+        return  # this chapter shows none
     page = open_page(f"{name}.html", **WIDTHS[view])
     assert page.evaluate(FAULTS) == []
     assert all(size >= 11 for size in page.evaluate(SIZES))
@@ -61,16 +70,8 @@ def test_diagrams_are_legible_and_nothing_overlaps(open_page, name, view):
     assert page.faults == []
 
 
-def test_every_diagram_is_on_a_page(open_page):
-    found = set()
-    for name in WITH_DIAGRAMS:
-        page = open_page(f"{name}.html")
-        listed = (
-            "() => [...document.querySelectorAll('.pan-diagram')].map((f) => f.dataset.diagram)"
-        )
-        found |= set(page.evaluate(listed))
-        page.close()
-    assert found == set(DIAGRAMS)
+def test_every_diagram_is_on_a_page():
+    assert {found for name in documents() for found in stored(name)} == set(DIAGRAMS)
 
 
 def test_a_part_explains_itself_to_pointer_keyboard_and_finger(open_page):

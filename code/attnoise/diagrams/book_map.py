@@ -3,7 +3,8 @@
 import ast
 from functools import cache
 
-from .scene import Box, Part, Scene
+from .geometry import Box
+from .scene import Part, Scene
 from .source import PACKAGE, Line
 from .words import Maker, begin
 

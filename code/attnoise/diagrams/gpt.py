@@ -5,7 +5,8 @@ from torch import Tensor
 
 from ..transformers import BytePairTokenizer
 from .attention import PHRASE
-from .scene import Box, Scene
+from .geometry import Box
+from .scene import Scene
 from .shapes import Shapes, shipped, trace
 from .words import Maker, begin
 

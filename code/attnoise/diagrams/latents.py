@@ -10,7 +10,8 @@ from torch import Tensor
 from ..data import draw_captions, encode_captions, parse_caption
 from ..diffusion import add_noise, euler_sample, last, make_timesteps
 from ..together import condition_on_text
-from .scene import Part, Point, Scene
+from .geometry import Point
+from .scene import Part, Scene
 from .shapes import Shapes, as_latent, as_picture, shipped, trace
 from .words import Maker, begin
 
@@ -34,10 +35,10 @@ def example() -> dict[str, Tensor]:
     with torch.no_grad():
         times: Any = {"timesteps": make_timesteps(model.path, 16), "parametrisation": "flow"}
         sampled = last(euler_sample(denoiser, start, model.path, draw, label=label, **times))
-        painted = autoencoder.decode(sampled)
+        sample = autoencoder.decode(sampled)
     return {
         "image": image, "latent": latent, "back": back, "noise": start, "x_t": x_t,
-        "tokens": tokens, "time": time, "sampled": sampled, "painted": painted,
+        "tokens": tokens, "time": time, "sampled": sampled, "sample": sample,
     }  # fmt: skip
 
 
@@ -143,7 +144,7 @@ def _training(scene: Scene, part: Maker, given: dict[str, Tensor]) -> None:
 
 def _sampling(scene: Scene, part: Maker, given: dict[str, Tensor]) -> None:
     """Draw the right column."""
-    x, sizes, painted = 258, given["noise"].shape, given["painted"]
+    x, sizes, image = 258, given["noise"].shape, given["sample"]
     bottom, _ = latent_row(scene, x, 34, given["noise"], part("noise", sizes), w=26)
     scene.frame(182, 92, 152, 168)
     asked = part("network_in_sampling", sizes)
@@ -154,8 +155,8 @@ def _sampling(scene: Scene, part: Maker, given: dict[str, Tensor]) -> None:
     scene.arrow(step.bottom, (x, 250), (190, 250), (190, 130), (198, 130))
     bottom, top = latent_row(scene, x, 298, given["sampled"], part("last_latent", sizes), w=26)
     scene.arrow((x, 250), top)
-    box = scene.box(x, 350, "decoder", part("decoder", painted.shape), w=120)
+    box = scene.box(x, 350, "decoder", part("decoder", image.shape), w=120)
     scene.arrow(bottom, box.top)
-    sample = part("sample", painted.shape, caption=CAPTION)
-    picture = scene.picture(x, 424, as_picture(painted[0]), sample, w=96)
+    shown = part("sample", image.shape, caption=CAPTION)
+    picture = scene.picture(x, 424, as_picture(image[0]), shown, w=96)
     scene.arrow(box.bottom, picture.top)

@@ -6,7 +6,8 @@ import torch
 from ..data import load_mnist
 from ..diffusion import add_noise, cosine_schedule
 from ..transformers import patchify
-from .scene import Box, Scene
+from .geometry import Box
+from .scene import Scene
 from .shapes import Shapes, as_picture, shipped, trace
 from .words import Maker, begin
 

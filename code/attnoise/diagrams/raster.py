@@ -11,7 +11,8 @@ from matplotlib.patches import Circle, FancyBboxPatch, PathPatch, Polygon, Recta
 from matplotlib.path import Path as Outline
 from PIL import Image
 
-from .scene import LABEL, SHAPE, WIDTH, Box, Path, Scene
+from .geometry import Box, Path
+from .scene import LABEL, SHAPE, WIDTH, Scene
 
 COLOURS = {
     "query": "#0B6FB8", "key": "#A15C00", "value": "#0A7D5A", "data": "#4B3FA8",

@@ -8,7 +8,8 @@ from typing import Any
 
 from PIL import Image
 
-from .scene import WIDTH, Box, Path, Scene
+from .geometry import Box, Path
+from .scene import WIDTH, Scene
 
 
 def to_svg(scene: Scene, *, style: str = "") -> str:

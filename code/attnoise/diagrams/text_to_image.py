@@ -68,15 +68,15 @@ def _blocks(scene: Scene, part: Maker, shapes: Shapes, depth: int) -> None:
 
 def _output(scene: Scene, part: Maker, given: dict[str, Tensor]) -> None:
     """Draw guidance, the sampling step that closes the loop, the decoder and the picture."""
-    sizes, painted = given["latent"].shape, given["painted"]
+    sizes, image = given["latent"].shape, given["sample"]
     first = scene.box(261, 470, "guidance", part("guidance", sizes), w=150)
     scene.arrow((160, 492), first.left)
     second = scene.box(261, 546, "sampling step", part("sampling_step", sizes), w=150)
     scene.arrow(first.bottom, second.top, shape="b c i j")
     scene.arrow(second.left, (5, 568), (5, 41), (20, 41), dashed=True)
     scene.text(18, 555, "again and again", kind="note", anchor="start")
-    decode = part("decoder", painted.shape)
+    decode = part("decoder", image.shape)
     box = scene.box(261, 622, "decoder", decode, w=150)
     scene.arrow(second.bottom, box.top, shape="b c i j")
-    picture = scene.picture(90, 588, as_picture(painted[0]), decode, w=112)
+    picture = scene.picture(90, 588, as_picture(image[0]), decode, w=112)
     scene.arrow(box.left, (picture.right[0], 644))
