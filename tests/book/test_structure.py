@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # third stands on top.
 PARTS = ("attention", "transformers", "diffusion", "latent", "together")
 SERVING = ("data", "training", "evaluation")
-ON_TOP = ("figures", "exercises")
+ON_TOP = ("figures", "diagrams", "exercises")
 FOLDERS = (*PARTS, *SERVING, *ON_TOP)
 
 

@@ -477,4 +477,9 @@ def _posterior() -> dict[str, Any]:
     return {**given, "schedule": schedule}
 
 
-SERVING = {**DATA, **TRAINING, **EVALUATION, **FIGURES}
+DIAGRAMS = {
+    "diagrams.diagram": plain("diagrams.diagram", [{"name": "no such diagram"}], name="book-map"),
+    "diagrams.DIAGRAMS": Entry(family="record"),
+}
+
+SERVING = {**DATA, **TRAINING, **EVALUATION, **FIGURES, **DIAGRAMS}

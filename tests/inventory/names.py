@@ -6,7 +6,7 @@ from typing import Any
 
 ROOMS = (
     "attention", "transformers", "diffusion", "latent", "together", "data", "training",
-    "evaluation", "figures",
+    "evaluation", "figures", "diagrams",
 )  # fmt: skip
 
 

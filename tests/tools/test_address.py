@@ -59,3 +59,20 @@ def test_a_notebook_without_the_cell_is_named(tmp_path, monkeypatch):
         SystemExit, match="chapter.ipynb: expected one cell with the tag 'setup', found 0"
     ):
         run(monkeypatch, "--root", tmp_path)
+
+
+def test_diagrams_link_to_the_fork(tmp_path, monkeypatch):
+    path = make_book(tmp_path)
+    link = '<figure data-files="https://github.com/old/one/blob/main/code/attnoise/">'
+    notebook = nbformat.read(path, as_version=4)
+    output = nbformat.v4.new_output("display_data", data={"text/html": link})
+    notebook.cells.append(nbformat.v4.new_code_cell("1", outputs=[output]))
+    nbformat.write(notebook, path)
+    (tmp_path / address.MAP).write_text(link, "utf8")
+    with pytest.raises(SystemExit, match="_map.html"):
+        run(monkeypatch, "--check", "--root", tmp_path)
+    run(monkeypatch, "--url", "https://github.com/fork/of-it", "--root", tmp_path)
+    run(monkeypatch, "--check", "--root", tmp_path)
+    new = link.replace("old/one", "fork/of-it")
+    assert nbformat.read(path, as_version=4).cells[-1].outputs[0].data["text/html"] == new
+    assert (tmp_path / address.MAP).read_text("utf8") == new
