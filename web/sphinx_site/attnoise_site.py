@@ -110,7 +110,7 @@ def describe(app, pagename, templatename, context, doctree) -> None:
 
 
 def offer_to_run(app, pagename, templatename, context, doctree) -> None:
-    """Put the two ways to run a chapter under its title: in Colab, and as a downloaded file."""
+    """Put the two ways to run a chapter into its box: in Colab, and as a downloaded file."""
     if doctree is None or not str(app.env.doc2path(pagename)).endswith(".ipynb"):
         return
     colab = colab_address(app.config.html_theme_options, pagename)
@@ -120,7 +120,9 @@ def offer_to_run(app, pagename, templatename, context, doctree) -> None:
         "Open this chapter in Colab</a>"
         f'<a class="pan-run-download" href="{notebook}" download>Download the notebook</a></p>'
     )
-    context["body"] = context["body"].replace("</h1>", "</h1>\n" + links, 1)
+    context["body"] = re.sub(
+        r'<div class="pan-brief[^>]*>', lambda box: box[0] + "\n" + links, context["body"], count=1
+    )
 
 
 def colab_address(options: dict, pagename: str) -> str:
