@@ -100,8 +100,8 @@ class DiTConfig:
         step = 4 if self.positions == "sincos" else 1
         if self.d % self.heads or self.d % step or self.time_width % 2:
             raise ConfigError(
-                f"d must be a multiple of heads and of {step}, and time_width even, but they are "
-                f"d = {self.d}, heads = {self.heads}, time_width = {self.time_width}."
+                f"d must be a multiple of heads and of {step}, and time_width even, but they are d "
+                f"= {self.d}, heads = {self.heads}, time_width = {self.time_width}."
             )
         if self.conditioning == "cross_attention" and self.context_width is not None:
             raise ConfigError(
@@ -148,8 +148,6 @@ class DiT(nn.Module):
     Differs: patches are written channel by channel; labels are dropped in training loops; text.
     """
 
-    positions: Tensor
-
     def __init__(self, config: DiTConfig) -> None:
         super().__init__()
         self.config = config
@@ -159,8 +157,8 @@ class DiT(nn.Module):
         if config.positions == "learned":
             self.positions = nn.Parameter(0.02 * torch.randn(side**2, d))
         else:
-            positions = grid_positions(side, d).to(self.read.weight.device)
-            self.register_buffer("positions", positions, persistent=False)
+            places = grid_positions(side, d).to(self.read.weight)
+            self.register_buffer("positions", places, persistent=False)
         self.time = nn.Sequential(nn.Linear(config.time_width, d), nn.SiLU(), nn.Linear(d, d))
         rows = config.classes + config.null_class
         self.labels = nn.Embedding(rows, d) if rows else None
@@ -248,6 +246,5 @@ class DiT(nn.Module):
         if missing != (width is None) or (missing and context_mask is not None):
             raise ShapeError(
                 f"context: the model was built with context_width = {width}, but "
-                f"{'no text' if missing else 'a text'} was given; pass one exactly if "
-                "it has a width."
+                f"{'no' if missing else 'a'} text was given; pass one exactly if it has a width."
             )
