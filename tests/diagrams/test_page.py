@@ -6,11 +6,14 @@ import json
 import re
 from xml.etree import ElementTree
 
+import matplotlib
 import pytest
 from PIL import Image
 
 from attnoise.diagrams import DIAGRAMS, diagram
+from attnoise.diagrams.raster import to_png
 from attnoise.diagrams.scene import WIDTH
+from attnoise.figures.plots import use_style
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -29,6 +32,14 @@ def test_a_notebook_gets_html_a_picture_and_a_sentence(block):
     assert picture.size == (2 * WIDTH, 2 * height)
     assert metadata == {"image/png": {"width": WIDTH, "height": height}}
     assert len(picture.convert("RGB").getcolors(100_000)) > 20, "an empty picture"
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_style_of_a_chapter_changes_nothing(block):
+    plain = to_png(block.scene)
+    with matplotlib.rc_context():
+        use_style()
+        assert to_png(block.scene) == plain
 
 
 @pytest.mark.parametrize("name", DIAGRAMS)

@@ -28,8 +28,10 @@ COLOURS_KEPT = 128  # a third of the bytes, and no difference to be seen
 
 def to_png(scene: Scene, *, scale: float = 2.0) -> bytes:
     """Return the drawing in light colours, `scale` dots for each pixel."""
-    with matplotlib.rc_context({"font.sans-serif": "DejaVu Sans", "font.family": "sans-serif"}):
-        figure = Figure(figsize=(WIDTH / 96, scene.height / 96), dpi=96 * scale, facecolor=PAPER)
+    plain = {**matplotlib.rcParamsDefault, "backend": matplotlib.rcParams["backend"]}
+    with matplotlib.rc_context(plain):  # whatever style a chapter has loaded
+        size = WIDTH / 96, scene.height / 96
+        figure = Figure(figsize=size, dpi=96 * scale, facecolor=PAPER)
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(0, WIDTH), ylim=(scene.height, 0))
         axes.axis("off")
