@@ -44,8 +44,8 @@ data-files="{escape(files())}">
 <div class="pan-diagram-body">
 <div class="pan-diagram-stage">{to_svg(scene)}</div>
 <div class="pan-diagram-strip" aria-live="polite" hidden></div>
-<figcaption>{escape(scene.caption)}</figcaption>
 </div>
+<figcaption>{escape(scene.caption)}</figcaption>
 <script type="application/json" class="pan-diagram-data">{data}</script>
 <script>(() => {{
 "use strict";
