@@ -15,21 +15,21 @@ CARDS = ROOT / "web" / "static" / "cards"
 SITE = ROOT / "_build" / "html"
 SIZE = 480, 300
 STAGE = "#opening-figure :is(.pan-fig-stage, svg, img)"
-sys.path.insert(0, str(ROOT / "tests"))
 
 
 def thumbnail(picture: bytes) -> Image.Image:
     """Fit a photograph into the card's size, on its own ground, without cutting anything off."""
     photo = Image.open(io.BytesIO(picture)).convert("RGB")
     photo.thumbnail((SIZE[0] - 32, SIZE[1] - 24), Image.Resampling.LANCZOS)
-    card = Image.new("RGB", SIZE, photo.getpixel((0, 0)))
+    card = Image.new("RGB", SIZE, "white")
     card.paste(photo, ((SIZE[0] - photo.width) // 2, (SIZE[1] - photo.height) // 2))
     return card
 
 
 def main(names: list[str]) -> None:
     """Photograph the named chapters, or all that open with a figure."""
-    from browser import launch  # tests/browser.py knows where Chromium is
+    sys.path.insert(0, str(ROOT / "tests"))
+    from browser import launch  # knows where Chromium is
 
     CARDS.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
@@ -41,7 +41,9 @@ def main(names: list[str]) -> None:
             page.goto(path.as_uri(), wait_until="load")
             stage = page.locator(STAGE).first
             if stage.count():
-                thumbnail(stage.screenshot()).save(CARDS / f"{path.stem}.webp", quality=82, method=6)
+                thumbnail(stage.screenshot()).save(
+                    CARDS / f"{path.stem}.webp", quality=82, method=6
+                )
                 print(path.stem)
 
 

@@ -15,6 +15,7 @@ from sphinx.application import Sphinx
 PAGE = "book/glossary"
 # What within a paragraph, or around one, is not prose; headings and captions are no paragraphs.
 NO_PROSE = (nodes.figure, nodes.table, nodes.reference, nodes.literal, nodes.math, nodes.raw)
+NO_LINKS = {"cell", "bibtex-citation", "pan-question", "pan-brief"}  # a chapter's first screen, too
 # Names with an everyday sense, or with two: what means the term, and in which chapters.
 SENSES = {
     "chance": (r"[Cc]hance levels?|[Cc]hance\Z", ""),
@@ -94,7 +95,7 @@ def is_prose(node: nodes.Text) -> bool:
     parent, in_paragraph = node.parent, False
     while parent is not None and not isinstance(parent, nodes.document):
         classes = parent.get("classes", ())
-        if isinstance(parent, NO_PROSE) or "cell" in classes or "bibtex-citation" in classes:
+        if isinstance(parent, NO_PROSE) or not NO_LINKS.isdisjoint(classes):
             return False
         in_paragraph = in_paragraph or isinstance(parent, nodes.paragraph)
         parent = parent.parent

@@ -95,7 +95,9 @@ def card(app: Sphinx, docname: str, name: str) -> str:
     if "question" not in about:
         return ""
     number = ".".join(map(str, app.env.toc_secnumbers.get(name, {}).get("", ())))
-    title = f"{number}. {app.env.titles[name].astext()}" if number else app.env.titles[name].astext()
+    title = (
+        f"{number}. {app.env.titles[name].astext()}" if number else app.env.titles[name].astext()
+    )
     picture = PICTURES / f"{Path(name).name}.webp"
     top = "../" * docname.count("/")
     image = f'<img src="{top}_static/cards/{picture.name}" alt="" width="480" height="300">'
