@@ -173,7 +173,7 @@ def without_icon_script(text: str) -> str:
 
 
 def with_plain_roles(text: str) -> str:
-    """Mend what screen readers are told: a bibliography is a list, folded code has its own words."""
+    """Mend what is read out: a bibliography is a list, and folded code has its own words."""
     text = text.replace('role="doc-biblioentry"', 'role="listitem"')
     return text.replace('<summary aria-label="Toggle hidden content">', "<summary>")
 
