@@ -1,4 +1,4 @@
-"""Make the landing page's moving figure with the shipped digit model: book/_hero.html.
+"""Make the landing page's figure with the shipped text-to-image model: book/_hero.html.
 
 python tools/hero.py
 """
@@ -7,32 +7,45 @@ from pathlib import Path
 
 import torch
 
-from attnoise.diffusion import NetworkDenoiser, ddpm_sample, make_schedule, make_timesteps
-from attnoise.figures import hero
+from attnoise.data import encode_captions
+from attnoise.diffusion import make_timesteps
+from attnoise.figures import page_noise, studio
 from attnoise.figures.explore import MovingFigure
+from attnoise.together import condition_on_text
+from attnoise.together.text_sampling import SAMPLERS
 from attnoise.training.checkpoints import load_checkpoint
 
 PATH = Path(__file__).resolve().parents[1] / "book" / "_hero.html"
-SEED, STEPS, SHOWN_EVERY = 0, 100, 4
+CAPTIONS = (
+    "a large yellow ring above a small blue square",
+    "a small red circle left of a large green cross",
+    "a large purple triangle right of a small white ring",
+    "a large red square",
+)
+SEED, STEPS, GUIDANCE, SECONDS = 7, 8, 3.0, 4
 
 
 def make_hero() -> MovingFigure:
-    """Sample sixteen digits from noise and show every fourth step."""
-    model, card = load_checkpoint("digits-ddpm")
-    schedule = make_schedule(card["schedule"]["name"], card["schedule"]["T"])
-    denoiser = NetworkDenoiser(model, schedule, card["target"], clip=1.0)
-    generator = torch.Generator().manual_seed(SEED)
-    label = torch.arange(16) % 10
-    x = torch.randn(16, 1, 8, 8, generator=generator)
-    frames, times = [x], [schedule.T]
-    timesteps = make_timesteps(schedule, STEPS, "trailing")
-    for count, step in enumerate(
-        ddpm_sample(denoiser, x, schedule, generator, timesteps=timesteps, label=label), start=1
-    ):
-        if count % SHOWN_EVERY == 0:
-            frames.append(step.x)
-            times.append(step.t)
-    return hero(torch.stack(frames), times)
+    """Paint each caption in eight steps and record what the model predicts after each of them."""
+    model, _ = load_checkpoint("text-to-image")
+    autoencoder, _ = load_checkpoint("shapes-autoencoder")
+    c = model.config
+    noise = page_noise(SEED, c.latent_channels * c.latent_size**2)
+    noise = noise.reshape(1, c.latent_channels, c.latent_size, c.latent_size)
+    denoiser, label = condition_on_text(model, encode_captions(CAPTIONS), GUIDANCE)
+    start = noise.expand(len(CAPTIONS), -1, -1, -1)
+    times = make_timesteps(model.path, STEPS)
+    steps = SAMPLERS["euler"](denoiser, start, model.path, timesteps=times, label=label)
+    with torch.no_grad():
+        films = torch.stack([autoencoder.decode(step.x0_hat) for step in steps], dim=1)
+    return studio(
+        CAPTIONS,
+        films,
+        seed=SEED,
+        guidance_scale=GUIDANCE,
+        seconds=SECONDS,
+        title="This course's own model paints what you write",
+    )
 
 
 def write_hero(path: Path, figure: MovingFigure) -> None:

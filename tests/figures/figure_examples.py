@@ -13,7 +13,6 @@ from attnoise.figures import (
     draw_digit,
     draw_flow,
     guidance_slider,
-    hero,
     latent_plane,
     playground,
     posterior_mean,
@@ -83,12 +82,12 @@ def moving():
 
 
 @cache
-def painting():
+def painting(seconds=None):
     texts = ["a large red circle", "a small white cross above a large blue ring"]
     generator = torch.Generator().manual_seed(2)
     last = draw_captions([parse_caption(text) for text in texts], generator)
     films = torch.stack([last * part for part in (0.2, 0.6, 1.0)], dim=1)
-    return studio(texts, films, seed=3, guidance_scale=2.0)
+    return studio(texts, films, seed=3, guidance_scale=2.0, seconds=seconds)
 
 
 @cache
@@ -113,12 +112,6 @@ def trajectory_arrays():
 @cache
 def trajectory():
     return reverse_trajectory(*trajectory_arrays())
-
-
-@cache
-def landing(seconds=0.5):
-    x, _, times = trajectory_arrays()
-    return hero(x, times, seconds=seconds)
 
 
 def draw_frame(width, kind):
@@ -155,7 +148,6 @@ ALL = {
     "studio": painting,
     "latent_plane": moving,
     "reverse_trajectory": trajectory,
-    "hero": landing,
     "playground": writing,
     "frames": frames,
 }

@@ -18,6 +18,7 @@ from tests.figures.figure_examples import (
     VALUES,
     draw_frame,
     frames,
+    painting,
     trajectory_arrays,
 )
 from tests.figures.figure_examples import attention as attention_figure
@@ -125,10 +126,10 @@ def test_no_figure_stays_open():
     assert not plt.get_fignums()
 
 
-def test_hero_shows_the_finished_digits_without_scripts():
-    figure = ALL["hero"]()
-    assert figure.at()["t"] == 0
-    assert figure.sentence() == "Step 5 of 5, t = 0: the digits are done."
+def test_a_film_stands_at_its_end_without_scripts():
+    figure = painting(seconds=2)
+    assert figure.at()["step"] == 3
+    assert figure.sentence().endswith("exactly as asked.")
 
 
 # The arithmetic ----------------------------------------------------------------------------------

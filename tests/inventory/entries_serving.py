@@ -433,11 +433,9 @@ FIGURES = {
         "reverse_trajectory",
         [{"x": torch.ones(3, 2, 5, 5)}, {"times": [2, 1, 0]}, {"start": 99}, {"columns": 0}],
         x=torch.ones(2, 3, 1, 5, 5), x0_hat=torch.ones(2, 3, 1, 5, 5), times=[1, 0]),
-    "figures.hero": figure(
-        "hero", [{"times": [2, 1, 0]}, {"columns": 0}, {"seconds": 0}, {"seconds": nan}],
-        x=torch.ones(2, 3, 1, 5, 5), times=[1, 0]),
     "figures.studio": figure(
-        "studio", [{"captions": ["a cat"]}, {"captions": []}, {"pictures": torch.ones(1, 2, 3, 8, 8)}],
+        "studio", [{"captions": ["a cat"]}, {"captions": []}, {"pictures": torch.ones(1, 2, 3, 8, 8)},
+                   {"seconds": 0}, {"seconds": nan}],
         captions=["a large red circle"], pictures=torch.ones(1, 2, 3, 32, 32), seed=1,
         guidance_scale=2.0),
 }  # fmt: skip

@@ -14,7 +14,6 @@ from tests.figures.figure_examples import (
     flowing,
     frames,
     guiding,
-    landing,
     moving,
     painting,
     posterior,
@@ -43,7 +42,6 @@ LIVE = {
     "painting": painting,
     "moving": moving,
     "trajectory": trajectory,
-    "hero": landing,
     "writing": writing,
 }
 
@@ -199,13 +197,17 @@ def test_handle_can_be_dragged(open_figure, build, goals):
     assert on_page(page)[0] == figure.sentence(**goals)
 
 
-def test_hero_plays_until_it_is_stopped(open_figure):
-    page = open_figure(landing(), clock=True)
-    slider, button = page.locator("input"), page.locator("button")
+PLAYED = "input[type=range] >> nth=1"  # the step of a studio's film
+PLAY = ".pan-fig-controls > .pan-fig-play"
+
+
+def test_a_film_plays_until_it_is_stopped(open_figure):
+    page = open_figure(painting(seconds=0.5), clock=True)
+    slider, button = page.locator(PLAYED), page.locator(PLAY)
     button.filter(has_text="Pause").wait_for()
     places = {slider.input_value()}
-    for _ in range(5):  # the film may be back at any one place, but not at all of them
-        page.clock.run_for(1_000)
+    for _ in range(7):  # the film may be back at any one place, but not at all of them
+        page.clock.run_for(700)
         places.add(slider.input_value())
     assert len(places) > 1
     assert button.text_content() == "Pause"
@@ -222,14 +224,24 @@ def test_hero_plays_until_it_is_stopped(open_figure):
     assert slider.input_value() == "0"
 
 
-def test_reader_who_wants_less_motion_gets_none(open_figure):
-    page = open_figure(landing(seconds=4), clock=True, reduced_motion="reduce")
+def test_a_film_waits_for_whoever_writes(open_figure):
+    page = open_figure(painting(seconds=0.5), clock=True)
+    page.locator(PLAY).filter(has_text="Pause").wait_for()
+    page.locator("input[type=text]").focus()
+    assert page.locator(PLAY).text_content() == "Play"
+    place = page.locator(PLAYED).input_value()
     page.clock.run_for(20_000)
-    assert not page.locator("button:visible").count()
-    assert page.locator("input").input_value() == "5"
-    page.locator("input").focus()
+    assert page.locator(PLAYED).input_value() == place
+
+
+def test_reader_who_wants_less_motion_gets_none(open_figure):
+    page = open_figure(painting(seconds=4), clock=True, reduced_motion="reduce")
+    page.clock.run_for(20_000)
+    assert not page.locator(f"{PLAY}:visible").count()
+    assert page.locator(PLAYED).input_value() == "2"
+    page.locator(PLAYED).focus()
     page.keyboard.press("ArrowLeft")
-    assert page.locator("input").input_value() == "4"
+    assert page.locator(PLAYED).input_value() == "1"
 
 
 def test_play_runs_once_and_stops_at_the_end(open_figure):

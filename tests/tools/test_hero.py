@@ -1,12 +1,14 @@
 """The landing page's figure is what its tool makes today, not what it made long ago."""
 
 import base64
+import io
 import json
 import re
 
 import hero
 import numpy as np
 import pytest
+from PIL import Image
 
 ADDRESS = re.compile(r"data:[\w/+-]+;base64,[A-Za-z0-9+/=]+")
 
@@ -18,8 +20,13 @@ def made():
 
 def pixels(html):
     page = json.loads(re.search(r'class="pan-fig-data">(.*?)</script>', html, re.S)[1])
-    content = page["data"]["rows"][0]["pixels"].split(",")[1]
-    return np.frombuffer(base64.b64decode(content), dtype=np.uint8).astype(int)
+    strips = [base64.b64decode(film.split(",")[1]) for film in page["data"]["films"]]
+    return np.stack([np.asarray(Image.open(io.BytesIO(strip))) for strip in strips]).astype(int)
+
+
+def test_every_picture_is_as_asked(made):
+    page = json.loads(re.search(r'class="pan-fig-data">(.*?)</script>', made, re.S)[1])
+    assert all(each[-1].endswith("exactly as asked.") for each in page["data"]["sentences"])
 
 
 def test_the_committed_figure_is_fresh(made):

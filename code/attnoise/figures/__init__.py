@@ -7,7 +7,7 @@ from .guidance_slider import guidance_slider
 from .latent_plane import between, latent_plane
 from .playground import playground
 from .posterior_mean import posterior_mean
-from .reverse_trajectory import hero, reverse_trajectory
+from .reverse_trajectory import reverse_trajectory
 from .rotary_pair import rotary_pair
 from .solver_paths import solver_paths
 from .studio import page_noise, studio
@@ -18,7 +18,6 @@ __all__ = [
     "draw_digit",
     "draw_flow",
     "guidance_slider",
-    "hero",
     "latent_plane",
     "mnist_like",
     "page_noise",

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ..checks import check_positive, check_sizes
+from ..checks import check_sizes
 from ..errors import ConfigError, DataError, ShapeError
 from .controls import Control
 from .explore import MovingFigure, live
@@ -67,43 +67,6 @@ def reverse_trajectory(
             "prediction of the clean digits at the same step, blurred at first, sharp at the end."
         ),
         play={"control": "t", "seconds": 5},
-    )
-
-
-def hero(
-    x: Float[Tensor, "steps b *c height width"],
-    times: Sequence[int],
-    *,
-    columns: int = 8,
-    seconds: float = 5,
-    title: str = "Digits form out of noise",
-    alt: str | None = None,
-) -> MovingFigure:
-    """Build the landing page's figure: samples only, played in a loop until the reader stops it.
-
-    Without scripts, and where the reader asks for less motion, the finished digits stand still.
-
-    Args:
-        x, times, columns, title, alt: As for `reverse_trajectory`.
-        seconds: How long one run takes.
-
-    Raises:
-        ShapeError, DataError, ConfigError: As for `reverse_trajectory`; or seconds is not above 0.
-    """
-    check_positive(seconds=seconds)
-    rows = [("", "ink", as_bytes("x", x, times))]
-    return build(
-        rows,
-        times,
-        start=times[-1],
-        columns=columns,
-        title=title,
-        alt=alt
-        or (
-            f"{rows[0][2].shape[1]} small grey images of handwritten digits that a diffusion "
-            "model drew, starting from pure noise."
-        ),
-        play={"control": "t", "seconds": seconds, "auto": True, "loop": True},
     )
 
 

@@ -47,6 +47,7 @@ const understood = () => {
 
 // Sample from noise to a picture with Euler's method, and show each prediction x0_hat.
 const paintCaption = async (caption, { chosenSeed, steps, guidance }) => {
+  player.take();
   ticket += 1;
   const mine = ticket;
   const text = captionText(caption);
@@ -203,6 +204,7 @@ if (canRun) {
   );
   for (const select of [...picks.flat(), relation]) select.addEventListener("change", toText);
   field.addEventListener("input", heed);
+  form.addEventListener("focusin", player.take); // a film that plays waits for whoever writes
   form.addEventListener("submit", (event) => { event.preventDefault(); ask(); });
   stage.before(form);
   heed();

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from ..checks import check_images, check_sizes
+from ..checks import check_images, check_positive, check_sizes
 from ..data.captions import (
     COLOURS,
     MAX_LENGTH,
@@ -105,6 +105,7 @@ def studio(
     decoder: str = "shapes-decoder",
     title: str = "The studio: write a caption",
     alt: str | None = None,
+    seconds: float | None = None,
 ) -> MovingFigure:
     """Build the figure in which a reader's caption becomes a picture.
 
@@ -118,12 +119,16 @@ def studio(
         decoder: The file that decodes latents.
         title: The visible title.
         alt: What the figure shows; a fixed text if not given.
+        seconds: If given, the recorded steps play in a loop, and a run takes this long.
 
     Raises:
+        ConfigError: seconds is not above 0.
         ShapeError: There are not as many captions as pictures, or pictures are not 32 x 32.
         DataError: A caption is none, or a pixel is NaN, infinite or far outside [-1, 1].
     """
     _check_films(captions, pictures)
+    if seconds is not None:
+        check_positive(seconds=seconds)
     steps, asked = pictures.shape[1], [parse_caption(text) for text in captions]
     read = [picture_parser.parse_pictures(each) for each in pictures]
     numbered = {text: i for i, text in enumerate(captions)}
@@ -159,6 +164,7 @@ def studio(
         lambda caption, step: draw(pictures[numbered[caption]], caption, step),
         describe,
         numbers=lambda caption, step: {},  # the sentence holds what the page must find
+        play=seconds and {"control": "step", "seconds": seconds, "auto": True, "loop": True},
         title=title,
         alt=alt
         or (
