@@ -206,7 +206,7 @@ if (canRun) {
   field.addEventListener("input", heed);
   form.addEventListener("focusin", player.take); // a film that plays waits for whoever writes
   form.addEventListener("submit", (event) => { event.preventDefault(); ask(); });
-  stage.before(form);
+  stage.after(form);
   heed();
 }
 inputs.forEach((input) => input.addEventListener("input", () => {
