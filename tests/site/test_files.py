@@ -48,7 +48,7 @@ def test_page_says_its_language_and_has_one_title(page):
 
 @pytest.mark.parametrize("page", pages())
 def test_pictures_say_what_they_show_and_keep_their_room(page):
-    for picture in parsed(page).select("article img"):
+    for picture in parsed(page).select("article img:not(.pan-card img)"):  # a card says it in words
         alt = picture.get("alt", "").strip()
         where = f"{page}: {picture.get('src', '')[:80]}"
         assert len(alt) >= 10, f"{where}: alt text is {alt!r}; say what the figure shows"

@@ -58,7 +58,7 @@
       button.setAttribute("aria-pressed", String(on));
     }
     for (const old of document.querySelectorAll(".pan-tick")) old.remove();
-    for (const link of document.querySelectorAll("nav.bd-links a, article td a:not(.pan-term), .pan-card")) {
+    for (const link of document.querySelectorAll("nav.bd-links a, .pan-card")) {
       if (progress.read.includes(chapterOf(link))) tick(link);
     }
     for (const cell of document.querySelectorAll("[data-count]")) {
