@@ -224,16 +224,6 @@ def test_a_film_plays_until_it_is_stopped(open_figure):
     assert slider.input_value() == "0"
 
 
-def test_a_film_waits_for_whoever_writes(open_figure):
-    page = open_figure(painting(seconds=0.5), clock=True)
-    page.locator(PLAY).filter(has_text="Pause").wait_for()
-    page.locator("input[type=text]").focus()
-    assert page.locator(PLAY).text_content() == "Play"
-    place = page.locator(PLAYED).input_value()
-    page.clock.run_for(20_000)
-    assert page.locator(PLAYED).input_value() == place
-
-
 def test_reader_who_wants_less_motion_gets_none(open_figure):
     page = open_figure(painting(seconds=4), clock=True, reduced_motion="reduce")
     page.clock.run_for(20_000)

@@ -277,3 +277,11 @@ def test_it_fits_a_phone_and_passes_axe(open_page, scheme):
         )
     found = Axe().run(page, context=".pan-fig:has(.pan-studio)").response["violations"]
     assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+
+
+def test_the_film_on_the_first_page_waits_for_whoever_writes(open_page):
+    page = open_page("index.html")
+    button = page.locator(".pan-fig-controls > .pan-fig-play")
+    button.filter(has_text="Pause").wait_for()
+    page.locator(".pan-studio input[type=text]").focus()
+    button.filter(has_text="Play").wait_for()

@@ -127,8 +127,10 @@ def studio(
         DataError: A caption is none, or a pixel is NaN, infinite or far outside [-1, 1].
     """
     _check_films(captions, pictures)
+    play = None
     if seconds is not None:
         check_positive(seconds=seconds)
+        play = {"control": "step", "seconds": seconds, "auto": True, "loop": True}
     steps, asked = pictures.shape[1], [parse_caption(text) for text in captions]
     read = [picture_parser.parse_pictures(each) for each in pictures]
     numbered = {text: i for i, text in enumerate(captions)}
@@ -164,7 +166,7 @@ def studio(
         lambda caption, step: draw(pictures[numbered[caption]], caption, step),
         describe,
         numbers=lambda caption, step: {},  # the sentence holds what the page must find
-        play=seconds and {"control": "step", "seconds": seconds, "auto": True, "loop": True},
+        play=play,
         title=title,
         alt=alt
         or (
