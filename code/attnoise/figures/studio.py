@@ -9,6 +9,7 @@ import base64
 import io
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -127,10 +128,6 @@ def studio(
         DataError: A caption is none, or a pixel is NaN, infinite or far outside [-1, 1].
     """
     _check_films(captions, pictures)
-    play = None
-    if seconds is not None:
-        check_positive(seconds=seconds)
-        play = {"control": "step", "seconds": seconds, "auto": True, "loop": True}
     steps, asked = pictures.shape[1], [parse_caption(text) for text in captions]
     read = [picture_parser.parse_pictures(each) for each in pictures]
     numbered = {text: i for i, text in enumerate(captions)}
@@ -166,7 +163,7 @@ def studio(
         lambda caption, step: draw(pictures[numbered[caption]], caption, step),
         describe,
         numbers=lambda caption, step: {},  # the sentence holds what the page must find
-        play=play,
+        play=None if seconds is None else _looped(seconds),
         title=title,
         alt=alt
         or (
@@ -174,6 +171,11 @@ def studio(
             "the model's prediction after each of its steps, from a blur to the finished picture."
         ),
     )
+
+
+def _looped(seconds: float) -> dict[str, Any]:
+    check_positive(seconds=seconds)
+    return {"control": "step", "seconds": seconds, "auto": True, "loop": True}
 
 
 def _check_films(captions: Sequence[str], pictures: Tensor) -> None:
