@@ -128,6 +128,7 @@ def studio(
         DataError: A caption is none, or a pixel is NaN, infinite or far outside [-1, 1].
     """
     _check_films(captions, pictures)
+    play = None if seconds is None else _looped(seconds)
     steps, asked = pictures.shape[1], [parse_caption(text) for text in captions]
     read = [picture_parser.parse_pictures(each) for each in pictures]
     numbered = {text: i for i, text in enumerate(captions)}
@@ -163,7 +164,7 @@ def studio(
         lambda caption, step: draw(pictures[numbered[caption]], caption, step),
         describe,
         numbers=lambda caption, step: {},  # the sentence holds what the page must find
-        play=None if seconds is None else _looped(seconds),
+        play=play,
         title=title,
         alt=alt
         or (
