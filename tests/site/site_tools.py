@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
+from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).parents[2]
 SITE = Path(os.environ.get("ATTNOISE_SITE", ROOT / "_build" / "html")).resolve()
@@ -52,6 +53,12 @@ def page_file(page: str) -> Path:
     if not path.is_file():
         raise AssertionError(f"The site has no {page}. Build it first: make book")
     return path
+
+
+@functools.cache
+def parsed(page: str) -> BeautifulSoup:
+    """The html of a built page; the same object for every test: to be read, not changed."""
+    return BeautifulSoup(page_file(page).read_text(encoding="utf-8"), "html.parser")
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):

@@ -7,19 +7,14 @@ import tomllib
 import address
 import pytest
 import yaml
-from bs4 import BeautifulSoup
 from citation import bibtex, sentence
 from site_address import site_address
-from site_tools import CONFIG, ROOT, page_file, pages
+from site_tools import CONFIG, ROOT, pages, parsed
 
 import attnoise
 
 CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-
-
-def parsed(page: str) -> BeautifulSoup:
-    return BeautifulSoup(page_file(page).read_text(encoding="utf-8"), "html.parser")
 
 
 def test_citation_file_has_what_its_format_asks_for():

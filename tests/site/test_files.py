@@ -1,6 +1,5 @@
 """The site's files: descriptions, alt text, buttons, sizes, and links that lead somewhere."""
 
-import functools
 import gzip
 import re
 from urllib.parse import unquote, urlsplit
@@ -8,18 +7,12 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import safetensors.torch
 import torch
-from bs4 import BeautifulSoup
-from site_tools import CONFIG, ROOT, SITE, chapters, documents, page_file, pages
+from site_tools import CONFIG, ROOT, SITE, chapters, documents, pages, parsed
 
 from attnoise.training.checkpoints import load_checkpoint
 
 FIGURE_BYTES = 300_000
 NAME_OF_A_FILE = re.compile(r"(^|/)_images/|\.(png|svg|webp|jpe?g|gif)$|^[0-9a-f]{16,}")
-
-
-@functools.cache
-def parsed(page: str) -> BeautifulSoup:
-    return BeautifulSoup(page_file(page).read_text(encoding="utf-8"), "html.parser")
 
 
 @pytest.mark.parametrize("page", pages())

@@ -10,22 +10,17 @@ from docutils.frontend import get_default_settings
 from docutils.parsers.rst import Parser
 from docutils.utils import new_document
 from glossary import Entry, first_uses, forms
-from site_tools import chapters, documents, eventually, page_file
+from site_tools import chapters, documents, eventually, parsed
 from test_pages import violations
 
 NO_PROSE = (
-    "h1, h2, h3, h4, pre, code, figcaption, caption, table, .math, mjx-container, summary, dt"
+    "h1, h2, h3, h4, pre, code, figcaption, caption, table, .math, summary, dt"
 )
 TERMS = (
     "attention, query, key, value, token, embedding, logit, softmax, guidance, CFG, latent, VAE, KL, "
     "FID, Fréchet distance, NFE, adaLN-Zero, patch, DDPM, DDIM, EMA, RoPE, U-Net, KV cache, ELBO"
 )
 OPEN = "() => document.querySelector('#pan-popover:popover-open')?.textContent ?? ''"
-
-
-@functools.cache
-def parsed(page: str) -> BeautifulSoup:
-    return BeautifulSoup(page_file(page).read_text(encoding="utf-8"), "html.parser")
 
 
 @functools.cache

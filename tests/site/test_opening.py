@@ -3,9 +3,8 @@
 import io
 
 import pytest
-from bs4 import BeautifulSoup
 from PIL import Image
-from site_tools import chapters, page_file
+from site_tools import chapters, parsed
 from thumbnails import thumbnail
 
 TOP = "e => e.getBoundingClientRect().top + scrollY"
@@ -14,10 +13,6 @@ VISIBLE_CODE = """() => [...document.querySelectorAll("article .cell_input")]
     .reduce((sum, code) => sum + code.getBoundingClientRect().height, 0)
     / document.querySelector("article").getBoundingClientRect().height"""
 CODE_AT_MOST = 0.26
-
-
-def parsed(page: str) -> BeautifulSoup:
-    return BeautifulSoup(page_file(page).read_text("utf8"), "html.parser")
 
 
 @pytest.mark.in_browser

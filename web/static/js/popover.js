@@ -40,7 +40,7 @@
     }
     for (const part of [copy, ...copy.querySelectorAll("*")]) {
       for (const name of ["id", "tabindex", "role", "aria-label", "data-pan-scroll"]) {
-        if (name === "id" || !part.closest("mjx-container, .katex")) part.removeAttribute(name);
+        if (name === "id" || !part.closest(".katex")) part.removeAttribute(name);
       }
     }
     return copy;
