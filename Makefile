@@ -53,7 +53,7 @@ EXPERIMENTS := diffusion.train_digits_ddpm \
 
 .DEFAULT_GOAL := help
 .PHONY: help book serve test test-code test-mutations test-chapters test-site test-lowest test-package \
-	mutants mutants-sample lab bench lint lock notebooks students checkpoints clean
+	mutants mutants-sample lab bench lint lock notebooks thumbnails students checkpoints clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -114,6 +114,9 @@ notebooks: $(INSTALLED)  ## run all chapters again, store their outputs, and mak
 	$(ONE_THREAD) $(BIN)/python tools/notebooks.py execute
 	$(ONE_THREAD) $(BIN)/python tools/hero.py
 	$(ONE_THREAD) $(BIN)/python tools/diagrams.py
+
+thumbnails: $(SITE)  ## photograph the chapters' opening figures for their cards on the landing page
+	$(BIN)/python tools/thumbnails.py
 
 students: $(INSTALLED)  ## make the student edition: notebooks and a website without solutions
 	@$(BIN)/python tools/vendor.py

@@ -1,4 +1,4 @@
-"""Photograph each chapter's opening figure for its card: web/static/cards/*.webp.
+"""Photograph each chapter's opening figure for its card: web/static/thumbnails/*.webp.
 
 python tools/thumbnails.py [CHAPTER ...]    needs a built site, and Chromium or Chrome
 """
@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
-CARDS = ROOT / "web" / "static" / "cards"
+THUMBNAILS = ROOT / "web" / "static" / "thumbnails"
 SITE = ROOT / "_build" / "html"
 SIZE = 480, 300
 STAGE = "#opening-figure :is(.pan-fig-stage, svg, img)"
@@ -31,7 +31,7 @@ def main(names: list[str]) -> None:
     sys.path.insert(0, str(ROOT / "tests"))
     from browser import launch  # knows where Chromium is
 
-    CARDS.mkdir(exist_ok=True)
+    THUMBNAILS.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = launch(playwright)
         page = browser.new_page(viewport={"width": 1000, "height": 900}, device_scale_factor=2)
@@ -42,7 +42,7 @@ def main(names: list[str]) -> None:
             stage = page.locator(STAGE).first
             if stage.count():
                 thumbnail(stage.screenshot()).save(
-                    CARDS / f"{path.stem}.webp", quality=82, method=6
+                    THUMBNAILS / f"{path.stem}.webp", quality=82, method=6
                 )
                 print(path.stem)
 

@@ -63,17 +63,17 @@ def score(results: dict[str, str], known: dict[str, dict]) -> float:
 def run(mutants: list[Mutant], workers: int, folder: Path) -> dict[str, str]:
     """Try every mutant, on several processes; {name: the test file that killed it, or ""}."""
     started, done = time.time(), read_results(folder)
-    todo = [mutant for mutant in mutants if mutant.name not in done]
+    remaining = [mutant for mutant in mutants if mutant.name not in done]
     preload(sorted({path for mutant in mutants for path in tests_of(mutant.module)}))
-    files = sorted({path for mutant in todo for path in tests_of(mutant.module)})
+    files = sorted({path for mutant in remaining for path in tests_of(mutant.module)})
     print(f"measuring {len(files)} test files", flush=True)
     share_out(files, workers, lambda worker, some: [Baseline(folder).of(path) for path in some])
     print(f"{time.time() - started:.0f} s: the quick way", flush=True)
-    share_out(todo, workers, lambda worker, some: work_quickly(some, folder, worker))
+    share_out(remaining, workers, lambda worker, some: work_quickly(some, folder, worker))
     done = read_results(folder)
-    todo = [mutant for mutant in todo if mutant.name not in done]
-    print(f"{time.time() - started:.0f} s: {len(todo)} are left for the slow way", flush=True)
-    share_out(todo, workers, lambda worker, some: work(some, folder, worker, started))
+    remaining = [mutant for mutant in remaining if mutant.name not in done]
+    print(f"{time.time() - started:.0f} s: {len(remaining)} are left for the slow way", flush=True)
+    share_out(remaining, workers, lambda worker, some: work(some, folder, worker, started))
     done = read_results(folder)
     left = [mutant for mutant in mutants if not done[mutant.name]]
     print(f"{time.time() - started:.0f} s: {len(left)} are left for the inventory", flush=True)

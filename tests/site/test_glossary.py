@@ -13,9 +13,7 @@ from glossary import Entry, first_uses, forms
 from site_tools import chapters, documents, eventually, parsed
 from test_pages import violations
 
-NO_PROSE = (
-    "h1, h2, h3, h4, pre, code, figcaption, caption, table, .math, summary, dt"
-)
+NO_PROSE = "h1, h2, h3, h4, pre, code, figcaption, caption, table, .math, summary, dt"
 TERMS = (
     "attention, query, key, value, token, embedding, logit, softmax, guidance, CFG, latent, VAE, KL, "
     "FID, Fréchet distance, NFE, adaLN-Zero, patch, DDPM, DDIM, EMA, RoPE, U-Net, KV cache, ELBO"

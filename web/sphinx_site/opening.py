@@ -16,7 +16,9 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 
 FIGURE = "opening-figure"  # its id on the page
-PICTURES = Path(__file__).parents[1] / "static" / "cards"  # photographed by tools/thumbnails.py
+PICTURES = (
+    Path(__file__).parents[1] / "static" / "thumbnails"
+)  # photographed by tools/thumbnails.py
 
 
 def arrange(app: Sphinx, doctree: nodes.document) -> None:
@@ -100,7 +102,7 @@ def card(app: Sphinx, docname: str, name: str) -> str:
     )
     picture = PICTURES / f"{Path(name).name}.webp"
     top = "../" * docname.count("/")
-    image = f'<img src="{top}_static/cards/{picture.name}" alt="" width="480" height="300">'
+    image = f'<img src="{top}_static/thumbnails/{picture.name}" alt="" width="480" height="300">'
     return (
         f'<li><a class="pan-card" href="{app.builder.get_relative_uri(docname, name)}">'
         f"{image if picture.exists() else ''}<strong>{html.escape(title)}</strong>"
