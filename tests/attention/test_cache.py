@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from attnoise.attention import Alibi, KeyValueCache, MultiHeadAttention, Rotary
-from attnoise.errors import ConfigError, ShapeError
+from attnoise.errors import ConfigError, DataError, ShapeError
 
 
 def draw(*shape, seed=0):
@@ -60,12 +60,25 @@ def test_select_reorders_the_batch():
 
 
 @pytest.mark.bad_input
+@pytest.mark.parametrize("name", ["batch", "kv_heads", "k", "window"])
+def test_sizes_are_at_least_one(name):
+    sizes = {"batch": 2, "kv_heads": 1, "max_length": 3, "k": 2, name: 0}
+    with pytest.raises(ConfigError, match=f"^{name} must be a whole number of at least 1"):
+        KeyValueCache(**sizes)
+
+
+@pytest.mark.bad_input
 def test_bad_input_is_named():
     with pytest.raises(ConfigError, match="max_length must be at least 8, but it is 7"):
         KeyValueCache(1, 1, 7, 2, window=4)
     cache = KeyValueCache(2, 1, 3, 2)
     with pytest.raises(ShapeError, match=r"key and value must have shape \(2, 1, 1, 2\)"):
         cache.extend(draw(3, 1, 1, 2), draw(3, 1, 1, 2))
+    for shapes in (((2, 1, 1, 2), (2, 1, 1, 3)), ((2, 2, 1, 2), (2, 1, 1, 2))):
+        with pytest.raises(ShapeError, match="key and value must have shape"):
+            cache.extend(*(draw(*shape) for shape in shapes))
+    with pytest.raises(DataError, match="^rows must lie between 0 and 1, but they range from 0"):
+        cache.select(torch.tensor([0, 2]))
     cache.extend(draw(2, 1, 2, 2), draw(2, 1, 2, 2))
     with pytest.raises(
         ShapeError, match="key and value bring 2 tokens, but the cache holds 2 of at most 3"
@@ -87,7 +100,7 @@ def test_a_mask_counts_all_tokens_seen(window):
     x, mask = draw(2, 12, 24), torch.ones(2, 1, 1, 12, dtype=torch.bool)
     mask[1, ..., 9:11] = False
     whole = layer(x, mask=mask, causal=True, window=window)
-    cache = KeyValueCache(2, 6, 12, 4, window=window)
+    cache = KeyValueCache(2, 6, 12 if window is None else 10, 4, window=window)  # must forget
     pieces = [
         layer(x[:, i : i + 1], mask=mask[..., : i + 1], causal=True, window=window, cache=cache)
         for i in range(12)
@@ -100,6 +113,7 @@ def test_memory_is_used_to_the_end():
     assert KeyValueCache(1, 1, 1, 3).max_length == 1
     cache = KeyValueCache(1, 1, 8, 3, window=4)
     keys = draw(1, 1, 13, 3)
-    assert cache.extend(keys[:, :, :8], keys[:, :, :8])[0].shape[2] == 8
+    cache.extend(keys[:, :, :5], keys[:, :, :5])
+    assert_close(cache.extend(keys[:, :, 5:8], keys[:, :, 5:8])[0], keys[:, :, :8])
     held, _ = cache.extend(keys[:, :, 8:], keys[:, :, 8:])  # forgets all but three
     assert_close(held, keys[:, :, 5:])

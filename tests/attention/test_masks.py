@@ -29,6 +29,7 @@ def test_padding_mask_hides_what_lies_past_the_length():
     assert mask.shape == (3, 1, 1, 5)
     assert mask[:, 0, 0].sum(-1).tolist() == [0, 2, 5]
     assert mask[1, 0, 0].tolist() == [True, True, False, False, False]
+    assert padding_mask(torch.tensor([], dtype=torch.long), 5).shape == (0, 1, 1, 5)
 
 
 def test_masks_combine_with_and():

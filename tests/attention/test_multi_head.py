@@ -130,7 +130,20 @@ def test_bad_input_is_named(call, message, error):
         call()
 
 
-def by_hand(layer, x, allowed, distance):
+@pytest.mark.bad_input
+@pytest.mark.parametrize("name", ["d", "heads", "kv_heads", "context_width"])
+def test_sizes_are_at_least_one(name):
+    with pytest.raises(ConfigError, match=f"^{name} must be a whole number of at least 1"):
+        MultiHeadAttention(**{"d": 12, "heads": 3, name: 0})
+
+
+@pytest.mark.bad_input
+def test_a_mask_of_numbers_is_named_before_the_window_is_cut():
+    with pytest.raises(ShapeError, match="mask must be boolean"):
+        MultiHeadAttention(12, 3)(draw(2, 5, 12), mask=torch.ones(5, 5), window=3)
+
+
+def by_hand(layer, x, allowed, distance, positions):
     """Attention of every head, written out; allowed: "n n", distance: "n n"."""
     outputs = []
     k = layer.d // layer.heads
@@ -142,12 +155,12 @@ def by_hand(layer, x, allowed, distance):
         if isinstance(layer.query_norm, nn.RMSNorm):
             query = query / query.square().mean(-1, keepdim=True).sqrt() * layer.query_norm.weight
             key = key / key.square().mean(-1, keepdim=True).sqrt() * layer.key_norm.weight
-        if isinstance(layer.positions, Rotary):
-            query = layer.positions(query[:, None])[:, 0]
-            key = layer.positions(key[:, None])[:, 0]
+        if isinstance(positions, Rotary):
+            query = positions(query[:, None])[:, 0]
+            key = positions(key[:, None])[:, 0]
         scores = query @ key.mT / k**0.5
-        if isinstance(layer.positions, Alibi):
-            scores = scores - layer.positions.slopes[h] * distance
+        if isinstance(positions, Alibi):
+            scores = scores - positions.slopes[h] * distance
         outputs.append(scores.masked_fill(~allowed, -math.inf).softmax(-1) @ value)
     return layer.to_output(torch.cat(outputs, dim=-1))
 
@@ -168,7 +181,7 @@ def test_every_option_does_what_it_says(positions, window, masked):
     mask = torch.tensor([1, 1, 0, 1, 1, 1, 1]).bool() if masked else None
     allowed = (steps[:, None] >= steps) & (distance < (window or 7))
     allowed = allowed if mask is None else allowed & mask
-    expected = by_hand(layer, x, allowed, distance)
+    expected = by_hand(layer, x, allowed, distance, positions)
     rows = allowed.any(-1)  # the others may attend nowhere
     found = layer(x, mask=mask, causal=True, window=window)
     assert_close(found[:, rows], expected[:, rows], atol=1e-5, rtol=1e-4)

@@ -36,6 +36,12 @@ def test_sinusoidal_positions_are_the_papers():
         assert_close(table[position, 2 * i + 1].item(), math.cos(angle), atol=1e-6, rtol=0)
 
 
+def test_sinusoidal_positions_take_a_base():
+    assert_close(
+        sinusoidal_positions(5, 4, base=100.0)[3, 2:], torch.tensor([0.3, 0.3 + math.pi / 2]).sin()
+    )
+
+
 @given(n=st.integers(0, 500), m=st.integers(0, 500), shift=st.integers(1, 3000))
 def test_rotary_scores_depend_on_the_distance_alone(n, m, shift):
     rotary = Rotary(6)
@@ -130,12 +136,34 @@ def test_causal_is_the_causal_mask():
 def test_learned_positions_are_rows():
     learned = LearnedPositions(5, 3)
     assert_close(learned(torch.tensor([[4, 0]])), learned.weight[[4, 0]][None])
+    assert learned(torch.tensor([], dtype=torch.long)).shape == (0, 3)
 
 
 @pytest.mark.bad_input
 def test_bad_input_is_named():
     with pytest.raises(ShapeError, match="positions from 0 to 5 were asked for.*learned 0 to 4"):
         LearnedPositions(5, 3)(torch.arange(6))
+    with pytest.raises(ShapeError, match="positions from -1 to 0 were asked for"):
+        LearnedPositions(5, 3)(torch.tensor([0, -1]))
+    for name in ("max_length", "d"):
+        with pytest.raises(ConfigError, match=f"^{name} must be a whole number"):
+            LearnedPositions(**{"max_length": 5, "d": 3, name: 0})
+    for x, start in ((draw(1, 1, 3, 6), 0), (draw(1, 1, 3, 4), -1)):
+        with pytest.raises(ShapeError, match=f"wide and start at least 0, .* and {start}; make"):
+            Rotary(4)(x, start)
+    for rows, heads in ((6, 2), (6, 0)):
+        with pytest.raises(ConfigError, match=f"it has 6 and heads = {heads}"):
+            pairs_to_half(draw(rows, 3), heads)
+    for call, message in (
+        (lambda: Alibi(0), "^heads must be a whole number"),
+        (lambda: position_angles(0, 4), "^n must be a whole number"),
+        (lambda: position_angles(3, 5), "^k must be even .* it is 5"),
+        (lambda: position_angles(3, 0), "^k must be even .* it is 0"),
+        (lambda: sinusoidal_positions(3, 5), "^d must be even .* it is 5"),
+        (lambda: position_angles(3, 4, base=0.0), "^base must be above 0"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            call()
     with pytest.raises(ConfigError, match="must be even.*but it is 5"):
         Rotary(5)
     with pytest.raises(ConfigError, match="layout must be one of 'half', 'pairs'"):
@@ -150,6 +178,9 @@ def test_angles_are_exact_wherever_tensors_are_made():
         assert Rotary(4).cos.device.type == "cpu"
     expected = [[pos / 10_000 ** (2 * j / 6) for j in range(3)] for pos in (70_001, 70_002, 70_003)]
     assert_close(angles, torch.tensor(expected, dtype=torch.float64), atol=0, rtol=1e-14)
+    assert_close(position_angles(3, 2), torch.arange(3, dtype=torch.float64)[:, None])
+    slow = 2 * 10_000 ** (-2 / 4)
+    assert position_angles(3, 4)[2].tolist() == pytest.approx([2, slow], rel=1e-14)
 
 
 def test_defaults_are_the_papers():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from attnoise.attention import attention, causal_mask, fused_attention
-from attnoise.errors import ShapeError
+from attnoise.errors import ConfigError, ShapeError
 
 
 def draw(*shape, seed=0):
@@ -135,6 +135,17 @@ def test_bad_input_is_named(function, message):
 FUNCTIONS = [attention, fused_attention]
 
 
+@pytest.mark.bad_input
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_bias_that_does_not_fit_and_a_scale_without_end_are_named(function):
+    tensors = [draw(2, 5, 4) for _ in range(3)]
+    with pytest.raises(ShapeError, match=r"^bias must broadcast .* = \(2, 5, 5\), .* \(5, 4\)"):
+        function(*tensors, bias=draw(5, 4))
+    for scale in (math.nan, math.inf):
+        with pytest.raises(ConfigError, match=f"^scale must be finite, but it is {scale}"):
+            function(*tensors, scale=scale)
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize(("n", "k", "m"), [(3, 5, 5), (5, 5, 7), (5, 3, 5), (1, 5, 4)])
 @pytest.mark.parametrize("scale", [None, 0.3])
@@ -154,9 +165,11 @@ def test_causal_counts_from_the_last_query_and_joins_the_mask(function, n, k, m,
 def test_a_bias_may_be_more_precise_than_the_queries(function):
     query, bias = draw(2, 5, 4), draw(5, 5)
     half = query.bfloat16()
+    expected = function(query, query, query, bias=bias)
     found = function(half, half, half, bias=bias)
     assert found.dtype == torch.bfloat16
-    assert_close(found.float(), function(query, query, query, bias=bias), atol=0.05, rtol=0)
+    assert_close(found.float(), expected, atol=0.05, rtol=0)
+    assert_close(function(query, query, query, bias=bias.double()).float(), expected)
 
 
 def test_weights_are_as_precise_as_the_values():

@@ -5,6 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from attnoise.diffusion import NetworkDenoiser, cosine_schedule, make_target
+from attnoise.diffusion.paths import ROUNDING
 from attnoise.errors import ConfigError, ShapeError
 
 SCHEDULE = cosine_schedule(20)
@@ -45,6 +46,29 @@ def test_no_gradient_leaves_and_the_label_is_handed_on():
     label = torch.tensor([1, 2, 3])
     assert not denoiser(draw(3, 2), torch.tensor([1, 2, 3]), label).requires_grad
     assert seen[0] is label
+
+
+def test_eps_is_the_default_target_and_no_samples_are_none():
+    x_t, t = draw(3, 2), torch.tensor([2, 9, 19])
+    same = lambda x_t, time: x_t  # noqa: E731
+    assert torch.equal(
+        NetworkDenoiser(same, SCHEDULE)(x_t, t), NetworkDenoiser(same, SCHEDULE, "eps")(x_t, t)
+    )
+    assert NetworkDenoiser(same, SCHEDULE)(x_t[:0], t[:0]).shape == (0, 2)
+
+
+def test_a_time_that_rounding_put_beyond_the_end_is_taken():
+    at_most = torch.tensor([20 * ROUNDING], dtype=torch.float64)
+    assert NetworkDenoiser(lambda x_t, time: x_t, SCHEDULE, "x0")(draw(1, 2), at_most).shape == (
+        1,
+        2,
+    )
+
+
+@pytest.mark.bad_input
+def test_unknown_target_is_named():
+    with pytest.raises(ConfigError, match="^target must be one of 'eps', .* but it is 'w'"):
+        NetworkDenoiser(lambda x, t: x, SCHEDULE, "w")
 
 
 @pytest.mark.bad_input

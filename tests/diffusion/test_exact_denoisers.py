@@ -62,6 +62,8 @@ def test_label_lets_each_query_see_its_own_class_alone():
     for label in (0, 1):
         alone = IdealDenoiser(data[labels == label], SCHEDULE)(x_t, t)
         assert_close(both[label], alone[label])
+    weights = IdealDenoiser(data, SCHEDULE, labels).weights(x_t, t, torch.tensor([0, 1]))
+    assert torch.equal(weights > 0, labels == torch.tensor([[0], [1]]))
 
 
 def test_gaussian_denoiser_equals_the_ideal_one_of_many_samples():
@@ -113,6 +115,7 @@ def test_score_of_a_mixture_is_minus_eps_hat_over_sigma():
         (lambda: IdealDenoiser(draw(3, 2), SCHEDULE)(draw(1, 2), torch.tensor([0])), "above 0 and at most at T = 20", ConfigError),
         (lambda: IdealDenoiser(draw(3, 2), SCHEDULE)(draw(1, 2), torch.tensor([1]), torch.tensor([1])), "knows no labels", ConfigError),
         (lambda: IdealDenoiser(draw(3, 2), SCHEDULE, std=float("nan")), "std must be at least 0", ConfigError),
+        (lambda: IdealDenoiser(draw(3, 2), SCHEDULE, std=float("inf")), "finite, but it is inf", ConfigError),
         (lambda: IdealDenoiser(draw(3, 2), SCHEDULE, torch.arange(3))(draw(2, 2), torch.tensor([1, 2]), torch.tensor([1, 5])), r"no sample has \[5\]", ConfigError),
         (lambda: IdealDenoiser(draw(3, 2), SCHEDULE)(draw(2, 2), torch.tensor([1])), "one time per sample", ShapeError),
         (lambda: GaussianDenoiser(draw(2), torch.eye(2), SCHEDULE)(draw(2, 3), torch.tensor([1, 2])), "2 numbers per sample", ShapeError),

@@ -90,13 +90,11 @@ def test_training_turns_a_network_into_a_jump():
 def test_two_jumps_add_fresh_noise_in_between_and_none_at_the_end():
     data = draw(3, 2)
     ideal, x_T = IdealDenoiser(data, PATH), draw(5, 2, seed=1)
-    steps = list(
-        consistency_sample(
-            ideal, x_T, PATH, torch.Generator().manual_seed(4), timesteps=(1.0, 0.4, 0.0)
-        )
-    )
+    ours, theirs = torch.Generator().manual_seed(4), torch.Generator().manual_seed(4)
+    steps = list(consistency_sample(ideal, x_T, PATH, ours, timesteps=(1.0, 0.4, 0.0)))
     assert [step.t for step in steps] == [0.4, 0.0]
-    z = torch.randn(5, 2, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    z = torch.randn(5, 2, generator=theirs, dtype=torch.float64)
+    assert torch.equal(ours.get_state(), theirs.get_state())
     expected = add_noise(steps[0].x0_hat, torch.full((5,), 0.4), z, PATH)
     assert_close(steps[0].x, expected, atol=1e-6, rtol=1e-6)
     assert_close(steps[1].x, ideal(expected, torch.full((5,), 0.4)), atol=1e-5, rtol=1e-5)
@@ -122,3 +120,27 @@ def test_times_are_as_precise_as_the_samples():
 
     consistency_loss(student, Exact(), TEACHER, draw(8, 1), PATH, timesteps=[0.7, 0.0])
     assert seen[0].tolist() == [0.7] * 8  # 0.7 in float32 is another number
+
+
+def test_times_and_noise_come_from_the_generator_and_the_label_reaches_all_three():
+    seen, label = [], torch.arange(8)
+
+    def remember(x_t, t, label=None):
+        seen.append((x_t, t, label))
+        return x_t / 2
+
+    for _ in range(2):
+        consistency_loss(remember, remember, remember, draw(8, 1).bfloat16(), PATH,
+                         torch.Generator().manual_seed(0), timesteps=[1.0, 0.6, 0.3, 0.0],
+                         label=label)  # fmt: skip
+    assert all(given is label for *_, given in seen)
+    assert all(x.dtype == torch.bfloat16 for x, *_ in seen)
+    for first, second in zip(seen[:3], seen[3:], strict=True):
+        assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])
+
+
+def test_sampling_hands_the_label_on():
+    seen, label = [], torch.arange(3)
+    remember = lambda x_t, t, label: seen.append(label) or x_t  # noqa: E731
+    last(consistency_sample(remember, draw(3, 1), PATH, timesteps=(1.0, 0.5, 0.0), label=label))
+    assert [given is label for given in seen] == [True, True]

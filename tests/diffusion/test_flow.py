@@ -38,6 +38,18 @@ def test_logit_normal_times_have_a_normal_logit():
     assert 0 < uniform_times(50_000, torch.Generator().manual_seed(0)).min()
 
 
+def test_times_are_drawn_in_float64_and_by_default_around_the_middle():
+    z = draw(7)
+    assert_close(logit_normal_times(7, torch.Generator().manual_seed(0)), z.sigmoid())
+    moved = logit_normal_times(7, torch.Generator().manual_seed(0), mean=0.5, std=0.8)
+    assert_close(moved, (0.5 + 0.8 * z).sigmoid())
+    for times in (uniform_times(5), logit_normal_times(5)):
+        assert times.dtype == torch.float64 and 0 < times.min() <= times.max() <= 1
+    assert logit_normal_times(0).shape == (0,)
+    with torch.device("meta"):  # whatever the default device
+        assert uniform_times(5).device.type == logit_normal_times(5).device.type == "cpu"
+
+
 @pytest.mark.parametrize("shift", [0.3, 1.0, 3.0])
 def test_shifting_multiplies_the_ratio_of_noise_and_signal(shift):
     t = torch.linspace(0, 0.99, 23, dtype=torch.float64)
@@ -89,6 +101,26 @@ def test_times_are_drawn_as_named():
     assert seen["logit_normal"].logit().std().item() == pytest.approx(1, rel=0.03)
 
 
+@pytest.mark.parametrize("target", ["u", "x0"])
+def test_times_stay_off_the_ends_where_a_target_is_turned_into_u(target):
+    seen = []
+    network = lambda x_t, time: seen.append(time) or x_t  # noqa: E731
+    options = {"time_sampling": "uniform", "target": target}
+    flow_loss(network, draw(20_000, 1), torch.Generator().manual_seed(0), **options)
+    if target == "u":
+        assert seen[0].min() < 1e-3 and seen[0].max() > 0.999
+    else:
+        assert_close((seen[0].min().item(), seen[0].max().item()), (1e-3, 0.999))
+
+
+def test_a_label_is_handed_on_and_none_is_not():
+    seen, label = [], torch.arange(5)
+    remember = lambda x_t, *rest: seen.append(rest[1:]) or x_t  # noqa: E731
+    flow_loss(remember, draw(5, 2), label=label)
+    flow_loss(remember, draw(5, 2))
+    assert len(seen[0]) == 1 and seen[0][0] is label and seen[1] == ()
+
+
 def test_least_loss_is_the_conditional_mean_of_the_velocity():
     x0 = 0.5 * draw(40_000, 1)
     exact = GaussianDenoiser(torch.zeros(1), torch.tensor([[0.25]]), PATH)
@@ -122,6 +154,7 @@ def test_given_noise_is_used():
 def test_straightness_of_known_paths():
     line = [Step(1 - i / 4, torch.tensor([[float(i), 0.0]]), torch.zeros(1, 2)) for i in range(5)]
     assert straightness(line) == pytest.approx(1)
+    assert straightness(line[:2]) == pytest.approx(1)
     angles = torch.linspace(0, math.pi, 400)
     arc = [Step(0.0, torch.stack([a.cos(), a.sin()])[None], torch.zeros(1, 2)) for a in angles]
     assert straightness(arc) == pytest.approx(2 / math.pi, abs=1e-3)
@@ -150,5 +183,19 @@ def test_bad_input_is_named():
         flow_loss(lambda x, t: x, draw(3, 2), shift=math.nan)
     with pytest.raises(ShapeError, match="eps must have the shape of x0"):
         pair_by_transport(draw(3, 2), draw(4, 2))
+    for std, mean in ((math.inf, 0.0), (1.0, math.inf)):
+        with pytest.raises(ConfigError, match=f"they are {std} and {mean}"):
+            logit_normal_times(3, std=std, mean=mean)
+    for shift in (0.0, math.inf):
+        with pytest.raises(ConfigError, match=f"shift must be above 0, but it is {shift}"):
+            shift_times(torch.tensor([0.5]), shift)
+    with pytest.raises(ConfigError, match="t must lie between 0 and T = 1, but .* to 1.5"):
+        shift_times(torch.tensor([0.5, 1.5]), 2.0)
+    with pytest.raises(DataError, match="^x0 must be finite"):
+        pair_by_transport(draw(3, 2) * math.nan, draw(3, 2))
+    with pytest.raises(DataError, match="^eps must be finite"):
+        pair_by_transport(draw(3, 2), draw(3, 2) * math.nan)
+    with pytest.raises(ConfigError, match="at least 2 steps, but they hold 1"):
+        straightness([Step(0.0, torch.zeros(1, 2), torch.zeros(1, 2))])
     with pytest.raises(ConfigError, match="at least 2 steps, but they hold 0"):
         straightness([])

@@ -1,6 +1,7 @@
 """Guidance: exact on Gaussians, as many calls as it says, and clear words for what cannot be."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -175,6 +176,26 @@ def test_drop_labels_drops_at_the_rate_and_keeps_the_rest():
     generator = torch.Generator().manual_seed(0)
     assert torch.equal(drop_labels(label, 7, 0, generator), label)
     assert bool((drop_labels(label, 7, 1, generator) == 7).all())
+    assert drop_labels(torch.tensor([1, 2]), 0, 1, generator).tolist() == [0, 0]
+
+
+def test_the_scale_is_as_precise_as_the_samples():
+    x, t, label = draw(5, 2), torch.full((5,), 30), torch.tensor([0, 1, 1, 0, 2])
+    conditional, two = IDEAL(x, t, label), IDEAL(x, t, torch.full((5,), 2))
+    expected = two + 7.3 * (conditional - two)
+    for interval in (None, (0.0, 1.0)):
+        guided = GuidedDenoiser(IDEAL, 7.3, negative=2, interval=interval)
+        assert_close(guided(x, t, label), expected, atol=1e-12, rtol=1e-12)
+
+
+def test_a_model_whose_config_knows_no_null_class_may_have_one():
+    def denoiser(x, t, label):
+        return x * label[:, None]
+
+    denoiser.model = SimpleNamespace(config=SimpleNamespace(classes=3))
+    guided = GuidedDenoiser(denoiser, 2.0, null_label=3)
+    x, label = draw(2, 1), torch.tensor([1, 2])
+    assert_close(guided(x, torch.ones(2), label), x * torch.tensor([[-1.0], [1.0]]))
 
 
 def guide(denoiser=IDEAL, scale=2.0, **more):
@@ -193,6 +214,12 @@ def guide(denoiser=IDEAL, scale=2.0, **more):
         (lambda: guide(scale=math.inf, negative=1), "guidance_scale must be a finite number"),
         (lambda: guide(negative=1, interval=(0.7, 0.2)), "low < high <= 1, but it is \\(0.7, 0.2"),
         (lambda: guide(negative=1, interval=(20, 400)), "fractions of T"),
+        (lambda: guide(negative=1, interval=(0.5, 1.5)), "but it is \\(0.5, 1.5"),
+        (lambda: guide(negative=1, interval=(0.3, 0.3)), "but it is \\(0.3, 0.3"),
+        (lambda: guide(negative=1, weak=IDEAL), "negative and weak was given"),
+        (lambda: guide(negative=1, clip=0.0), "clip must be above 0 or None, but it is 0.0"),
+        (lambda: drop_labels(torch.tensor([0, 1]), -1, 0.5, torch.Generator()), "null_label is -1"),
+        (lambda: drop_labels(torch.ones(2), 3, 0.5, torch.Generator()), "label has dtype torch.float32"),
         (lambda: guide(lambda x, t, y: x, negative=1, interval=(0.1, 0.2)), "says what T is"),
         (lambda: GuidedDenoiser(IDEAL, 2.0, negative=1)(draw(3, 2), torch.full((3,), 9)),
          "label must be given"),

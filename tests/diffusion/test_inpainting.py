@@ -102,6 +102,35 @@ def test_the_step_is_ancestral():
     assert_close(last(steps), last(expected))
 
 
+def test_resampling_by_hand():
+    """Two steps to 20, the second after forward noise from 20 back to 40, and one to data."""
+    known, noise, denoiser = (
+        torch.randn(5, 2, generator=generator(1)),
+        generator(),
+        correlated(SCHEDULE),
+    )
+    draw = lambda: torch.randn(5, 2, generator=noise)  # noqa: E731
+    (a, a_s), (b, b_s) = (level.tolist() for level in SCHEDULE.levels(torch.tensor([40, 20])))
+
+    def step(x, t, s):
+        (taken,) = ddim_sample(denoiser, x, SCHEDULE, noise, timesteps=[t, s], eta=1.0)
+        return taken.x
+
+    def replaced(x, alpha, sigma):
+        return torch.where(MASK, alpha * known + sigma * draw(), x)
+
+    first = replaced(step(draw(), 40, 20), a_s, b_s)
+    ratio = a / a_s
+    again = ratio * first + (b**2 - (ratio * b_s) ** 2) ** 0.5 * draw()
+    second = replaced(step(again, 40, 20), a_s, b_s)
+    end = replaced(step(second, 20, 0), 1.0, 0.0)
+    steps = inpaint(denoiser, known, MASK, SCHEDULE, generator(), timesteps=[40, 20, 0], resample=2)
+    for found, expected in zip(steps, (first, second, end), strict=True):
+        assert_close(found.x, expected)
+    once = list(inpaint(denoiser, known, MASK, SCHEDULE, generator(), timesteps=[40, 20, 0]))
+    assert len(once) == 2 and torch.equal(once[0].x, first)
+
+
 def test_one_generator_gives_one_result_and_labels_are_handed_on():
     centres = torch.tensor([[1.0, 2.0], [1.0, -2.0]])
     denoiser = IdealDenoiser(centres, SCHEDULE, torch.tensor([0, 1]), std=0.1)

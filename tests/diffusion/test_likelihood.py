@@ -1,5 +1,8 @@
 """Exact likelihood: that of a Gaussian and of a mixture, and clear words where it cannot be had."""
 
+import itertools
+import math
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -15,7 +18,7 @@ from attnoise.diffusion import (
     log_likelihood,
     make_timesteps,
 )
-from attnoise.errors import ConfigError
+from attnoise.errors import ConfigError, DataError, ShapeError
 
 MEAN, COVARIANCE = torch.tensor([0.7, -1.0, 0.2]), torch.diag(torch.tensor([0.5, 0.9, 0.1]))
 
@@ -56,6 +59,41 @@ def test_mixture_and_its_classes():
     assert_close(of_class, density(centres[2:])[2:4], atol=0.04, rtol=1e-2)
 
 
+@pytest.mark.parametrize("b", [1, 4])
+def test_three_steps_of_heun_by_hand(b):
+    """For Gaussian data of one number u = slope z, so that its divergence is slope."""
+    path, std, x = LinearPath(), 0.5, 0.5 * draw(b, 1)
+    exact = GaussianDenoiser(torch.zeros(1), torch.tensor([[std**2]]), path)
+    grid = [0.2, 0.5, 0.6, 0.9]  # alpha + sigma = 1
+
+    def slope(t):
+        gain = (1 - t) * std**2 / ((1 - t) ** 2 * std**2 + t**2)
+        return (1 - (1 - t) * gain) / t - gain
+
+    z, gained = x[:, 0], 0.0
+    for t, s in itertools.pairwise(grid):
+        u = slope(t) * z
+        z = z + (s - t) * (u + slope(s) * (z + (s - t) * u)) / 2
+        gained += (s - t) * (slope(t) + slope(s)) / 2
+    variance = 0.1**2 + 0.9**2
+    log_noise = -(z**2) / (2 * variance) - math.log(2 * math.pi * variance) / 2
+    found = log_likelihood(exact, x, path, timesteps=grid[::-1])
+    assert_close(found, log_noise + gained, atol=1e-10, rtol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_denoiser_is_asked_in_the_dtype_of_the_samples_and_the_rest_is_float64(dtype):
+    seen = []
+
+    def denoiser(x_t, t, label):
+        seen.append((x_t.dtype, t.dtype))
+        return 0.5 * x_t
+
+    found = log_likelihood(denoiser, draw(3, 2).to(dtype), LinearPath(), timesteps=[0.9, 0.5])
+    assert found.dtype == torch.float64
+    assert set(seen) == {(dtype, torch.float64)}
+
+
 def test_images_count_every_pixel():
     path = LinearPath()
     exact = GaussianDenoiser(torch.zeros(6), 0.25 * torch.eye(6), path)
@@ -76,6 +114,7 @@ def test_a_network_through_its_preconditioning():
     )
 
 
+@pytest.mark.bad_input
 def test_bad_input_is_named():
     path, x = LinearPath(), draw(3, 2)
     exact = GaussianDenoiser(torch.zeros(2), torch.eye(2), path)
@@ -83,6 +122,10 @@ def test_bad_input_is_named():
         log_likelihood(exact, x, path, timesteps=[1.0, 0.5, 0.0])
     with pytest.raises(ConfigError, match="timesteps must fall"):
         log_likelihood(exact, x, path, timesteps=[0.1, 0.5, 1.0])
+    with pytest.raises(DataError, match="^x must be finite"):
+        log_likelihood(exact, x * math.nan, path, timesteps=[1.0, 0.5])
+    with pytest.raises(ShapeError, match=r"^label must hold one class per sample, .* shape \(3,\)"):
+        log_likelihood(exact, x, path, timesteps=[1.0, 0.5], label=torch.zeros(2).long())
     deaf = NetworkDenoiser(lambda x, t: 0.5 * x, path, "x0")
     with pytest.raises(ConfigError, match="must let gradients reach x_t"):
         log_likelihood(deaf, x, path, timesteps=[1.0, 0.5, 0.1])

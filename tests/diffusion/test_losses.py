@@ -114,13 +114,42 @@ def test_network_sees_times_from_one_step_to_one_and_the_label():
     assert torch.equal(seen["label"], label)
 
 
+@pytest.mark.parametrize("labelled", [False, True])
+def test_the_loss_by_hand(labelled):
+    schedule, x0, seeded = cosine_schedule(50), draw(7, 2, 3), torch.Generator().manual_seed(0)
+    label = torch.arange(7)
+    t = torch.randint(1, 51, (7,), generator=seeded)
+    eps = torch.randn(7, 2, 3, generator=seeded, dtype=torch.float64)
+    alpha, sigma = (level[:, None, None] for level in schedule.levels(t))
+
+    def network(x_t, time, *given):
+        assert_close(x_t, alpha * x0 + sigma * eps)
+        assert_close(time, t / 50, check_dtype=False)
+        assert len(given) == labelled and all(each is label for each in given)
+        return 0.3 * x_t
+
+    error = (eps - 0.3 * (alpha * x0 + sigma * eps)).square()
+    snr = (alpha / sigma) ** 2
+    for options, expected in (
+        ({}, error.mean()),
+        ({"weighting": "min_snr"}, ((snr.clamp(max=5) / snr) * error).mean()),
+    ):
+        more = {"label": label} if labelled else {}
+        loss = simple_loss(
+            network, x0, schedule, torch.Generator().manual_seed(0), **options, **more
+        )
+        assert_close(loss, expected)
+
+
 @pytest.mark.bad_input
 def test_bad_input_is_named():
     x0, schedule = draw(3, 2).float(), cosine_schedule(9)
-    with pytest.raises(ConfigError, match="weighting must be one of 'simple'.* but it is 'snr'"):
+    with pytest.raises(ConfigError, match="^weighting must be one of 'simple'.* but it is 'snr'"):
         simple_loss(nn.Identity(), x0, schedule, weighting="snr")
+    with pytest.raises(ConfigError, match="^target must be one of 'eps', .* but it is 'w'"):
+        simple_loss(nn.Identity(), x0, schedule, target="w")
     x0[1, 1] = float("nan")
-    with pytest.raises(DataError, match="x0 must be finite"):
+    with pytest.raises(DataError, match="^x0 must be finite"):
         simple_loss(nn.Identity(), x0, schedule)
     pixels = torch.zeros(3, 8, 8, 1, dtype=torch.uint8)
     with pytest.raises(ShapeError, match="x0 must be .* dtype is torch.uint8; .* / 127.5 - 1"):

@@ -37,6 +37,33 @@ def test_time_features_of_half_precision_are_those_of_float32():
     assert time_features(time.half(), 64).dtype == torch.float32
 
 
+def test_time_features_are_the_papers():
+    time = torch.tensor([0.0, 0.003, 0.5, 1.0], dtype=torch.float64)
+    angles = 1000 * time[:, None] * 10_000 ** (-torch.arange(3) / 3)
+    expected = torch.cat([angles.cos(), angles.sin()], dim=1)
+    assert_close(time_features(time, 6), expected, atol=1e-4, rtol=0)
+    assert time_features(time, 2).shape == (4, 2)
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_point_denoiser_by_hand(axes):
+    torch.manual_seed(0)
+    model, x_t, time = PointDenoiser(axes, d=16, depth=2), draw(5, axes), torch.rand(5)
+    condition = model.time(time_features(time, 16))
+    x = model.read(x_t)
+    for norm, widen, activation, narrow in model.layers:
+        x = x + narrow(activation(widen(norm(x + condition))))
+    norm, write = model.write
+    assert_close(model(x_t, time), write(norm(x)))
+    assert model.layers[0][2](torch.ones(1)) == torch.sigmoid(torch.ones(1))  # SiLU
+    assert model(x_t[:0], time[:0]).shape == (0, axes)
+
+
+def test_defaults_are_for_the_plane():
+    model = PointDenoiser()
+    assert model.read.weight.shape == (128, 2) and len(model.layers) == 3
+
+
 class Shape:
     image_size, channels, classes, null_class = 8, 1, 10, False
 
@@ -45,6 +72,14 @@ class Shape:
 @pytest.mark.parametrize(
     ("call", "message", "error"),
     [
+        (lambda: PointDenoiser(d=0), "^d must be a whole number", ConfigError),
+        (lambda: time_features(torch.rand(2), 0), "at least 2, but it is 0", ConfigError),
+        (lambda: PointDenoiser(d=8)(draw(2), torch.rand(2)), r"its shape is \(2,\)", ShapeError),
+        (lambda: check(draw(1, 8, 8)), r"its shape is \(1, 8, 8\)", ShapeError),
+        (lambda: check(time=torch.tensor([0.1, -0.1])), r"it ranges from -0.1 to 0.1", ConfigError),
+        (lambda: check(label=torch.tensor([0, 11]), null_class=True), "between 0 and 10, but", DataError),
+        (lambda: check(label=torch.arange(2), classes=0), "0 classes, but a label was given", ShapeError),
+        (lambda: check_classes(-1, False), "they are False and -1", ConfigError),
         (lambda: PointDenoiser(d=15), "d must be even", ConfigError),
         (lambda: PointDenoiser(depth=0), "depth must be a whole number of at least 1", ConfigError),
         (lambda: PointDenoiser(0), "axes must be a whole number of at least 1", ConfigError),
@@ -72,16 +107,21 @@ def test_bad_input_is_named(call, message, error):
         call()
 
 
-def check(x_t=None, time=None, label=0):
+def check(x_t=None, time=None, label=0, **config):
     """Check the input of a network for 8 x 8 images in 10 classes; what is not given is right."""
     x_t = draw(2, 1, 8, 8) if x_t is None else x_t
     time = torch.rand(2) if time is None else time
     label = torch.arange(2) if isinstance(label, int) else label
-    check_denoiser_input(Shape(), x_t, time, label)
+    shape = Shape()
+    vars(shape).update(config)
+    check_denoiser_input(shape, x_t, time, label)
 
 
 def test_good_input_passes():
     check()
     check(time=torch.tensor([0.0, 1.0]), label=torch.tensor([0, 9]))
+    check(label=torch.tensor([0, 10]), null_class=True)
+    check(label=None, classes=0)
+    check(draw(0, 1, 8, 8), torch.rand(0), torch.arange(0))
     check_classes(0, False)
     check_classes(1, True)

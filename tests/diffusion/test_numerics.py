@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from attnoise.diffusion import append_dims, check_samples, noise_like
-from attnoise.diffusion.numerics import batch_of, network_time
+from attnoise.diffusion.numerics import batch_of, float_dtype, network_time, widen
 from attnoise.errors import DataError, ShapeError
 
 
@@ -27,6 +27,17 @@ def test_noise_of_half_precision_is_that_of_float32_rounded(dtype):
     ours, wanted = noise_like(x.to(dtype), seeded()), noise_like(x, seeded())
     assert ours.dtype == dtype
     assert torch.equal(ours, wanted.to(dtype))
+
+
+def test_half_precision_is_widened_and_the_rest_left():
+    for given, wide in (("bfloat16", "float32"), ("float16", "float32"), ("float64", "float64")):
+        x = torch.tensor([0.5, 3.0], dtype=getattr(torch, given))
+        assert widen(x).dtype == getattr(torch, wide) and widen(x).tolist() == [0.5, 3.0]
+
+
+def test_float64_is_used_where_a_device_is_known_to_have_it():
+    kinds = [float_dtype(torch.device(name)) for name in ("cpu", "cuda", "mps")]
+    assert kinds == [torch.float64, torch.float64, torch.float32]
 
 
 def test_times_are_whole_if_the_number_is():
@@ -58,6 +69,8 @@ def test_networks_are_given_times_in_float32_at_least(dtype, wanted):
         (torch.tensor([[1, 2]]), "x0 must be floating-point.* torch.int64", ShapeError),
         (torch.tensor([0.0, math.nan]), "x0 must be finite", DataError),
         (torch.tensor([0.0, -math.inf]), "x0 must be finite", DataError),
+        (torch.tensor([0.0, math.inf]), "x0 must be finite", DataError),
+        (torch.tensor([0.0, 20.5]), "ranges from 0 to 20.5", DataError),
         (torch.tensor([0.0, 255.0]), "ranges from 0 to 255; .* x0 / 127.5 - 1", DataError),
         (torch.tensor([0.0, -255.0]), "ranges from -255 to 0", DataError),
         (torch.zeros(0, 2), "at least one sample", DataError),

@@ -37,6 +37,13 @@ def test_levels_are_python_numbers_looked_up_in_float64():
     assert [(a.t, b.t) for a, b in level_pairs(schedule, [10, 4, 0])] == [(10, 4), (4, 0)]
 
 
+def test_levels_are_looked_up_on_the_cpu_whatever_the_default_device():
+    schedule = cosine_schedule(10)
+    with torch.device("meta"):
+        inside = levels_at(schedule, [10, 2.5, 0])
+    assert inside == levels_at(schedule, [10, 2.5, 0])
+
+
 def test_the_straight_path():
     alpha, sigma = PATH.levels(torch.tensor([0.0, 0.25, 1.0]))
     assert_close(alpha, torch.tensor([1.0, 0.75, 0.0], dtype=torch.float64))
@@ -53,6 +60,8 @@ def test_the_trigonometric_path_is_a_quarter_of_a_circle():
     assert_close(alpha, torch.tensor([1.0, 0.75**0.5, 0.0], dtype=torch.float64))
     assert_close(sigma, torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64))
     assert alpha[2] == 0 and sigma[0] == 0  # exactly: noise alone, and data alone
+    for rounded in (*path.levels(torch.tensor([0.5])), path.time_of(torch.tensor([0.5]))):
+        assert rounded.dtype == torch.float64
     times = torch.linspace(0, 1.5, 7, dtype=torch.float64)
     alpha, sigma = path.levels(times)
     assert_close(alpha.square() + sigma.square(), torch.ones(7, dtype=torch.float64))
@@ -74,6 +83,8 @@ def test_times_out_of_range_are_named(t):
         check_range(torch.tensor(t), 1.0)
     check_range(torch.tensor([0.0, 1.0]), 1.0)
     check_range(torch.tensor([]), 1.0)
+    with pytest.raises(ConfigError, match="t must lie between 0 and T = 1"):
+        PATH.levels(torch.tensor(t))
 
 
 @pytest.mark.parametrize("path", [PATH, TrigPath(), zero_terminal(cosine_schedule(9))])

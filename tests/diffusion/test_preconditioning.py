@@ -88,10 +88,48 @@ def test_noise_levels_of_the_loss_are_log_normal():
     assert log_ratio.std() == pytest.approx(0.8, abs=0.02)
 
 
+@pytest.mark.parametrize("options", [{}, {"mean": -0.5, "std": 0.8}, {"std": 0.0}])
+def test_the_loss_by_hand(options):
+    path, x0, label, seen = LinearPath(), draw(7, 2, 3), torch.arange(7), []
+    model = lambda x, t, *rest: seen.append((t, *rest)) or x.sin()  # noqa: E731
+    denoiser = PreconditionedDenoiser(model, path)
+    seeded = torch.Generator().manual_seed(0)
+    normal = torch.randn(7, generator=seeded, dtype=torch.float64)
+    eps = torch.randn(7, 2, 3, generator=seeded, dtype=torch.float64)
+    s = (options.get("mean", -1.2) + options.get("std", 1.2) * normal).exp()[:, None, None]
+    root, z = (s**2 + 0.25).sqrt(), x0 + s * eps
+    x0_hat = 0.25 / root**2 * z + 0.5 * s / root * (z / root).sin()
+    expected = ((x0 - x0_hat) / (0.5 * s / root)).square().mean()
+    for given in ((), (label,)):
+        more = {"label": label} if given else {}
+        loss = edm_loss(denoiser, x0, torch.Generator().manual_seed(0), **options, **more)
+        assert_close(loss, expected)
+        t, *rest = seen.pop()
+        assert_close(t, (s / (1 + s)).flatten())
+        assert len(rest) == len(given) and all(each is label for each in rest)
+
+
+def test_half_precision_is_widened_and_given_back():
+    seen, x_t, t = [], draw(4, 3).bfloat16(), torch.full((4,), 0.4)
+    model = lambda x, t: seen.append(x.dtype) or x.sin()  # noqa: E731
+    found = PreconditionedDenoiser(model, LinearPath())(x_t, t)
+    assert seen == [torch.bfloat16] and found.dtype == torch.bfloat16
+    exact = PreconditionedDenoiser(model, LinearPath())(x_t.float(), t)
+    assert_close(found.float(), exact, atol=0.02, rtol=0.01)
+
+
+@pytest.mark.bad_input
 def test_bad_input_is_named():
-    with pytest.raises(ConfigError, match="sigma_data must be above 0, but it is 0.0"):
-        PreconditionedDenoiser(answer(0.0), LinearPath(), sigma_data=0.0)
+    for sigma_data in (0.0, float("inf")):
+        with pytest.raises(
+            ConfigError, match=f"sigma_data must be above 0, but it is {sigma_data}"
+        ):
+            PreconditionedDenoiser(answer(0.0), LinearPath(), sigma_data=sigma_data)
+    denoiser = PreconditionedDenoiser(answer(0.0), LinearPath())
+    for std, mean in ((-0.1, 0.0), (float("inf"), 0.0), (1.0, float("inf"))):
+        with pytest.raises(ConfigError, match=f"they are {std} and {mean}"):
+            edm_loss(denoiser, draw(3, 2), std=std, mean=mean)
     x0 = draw(3, 2)
     x0[1, 1] = float("nan")
-    with pytest.raises(DataError, match="x0 must be finite"):
+    with pytest.raises(DataError, match="^x0 must be finite"):
         edm_loss(PreconditionedDenoiser(answer(0.0), LinearPath()), x0)

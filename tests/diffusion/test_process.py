@@ -80,6 +80,14 @@ def test_same_generator_same_noise():
     assert not torch.equal(first, other)
 
 
+def test_one_step_by_hand():
+    schedule, x, t = linear_schedule(40), draw(3, 2), torch.tensor([1, 7, 40])
+    eps = torch.randn(3, 2, generator=torch.Generator().manual_seed(5))
+    beta = schedule.beta[t].float()[:, None]
+    found = forward_step(x, t, schedule, torch.Generator().manual_seed(5))
+    assert_close(found, (1 - beta).sqrt() * x + beta.sqrt() * eps)
+
+
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("call", "message", "error"),
@@ -88,6 +96,9 @@ def test_same_generator_same_noise():
         (lambda s: add_noise(draw(3, 2), torch.tensor([1, 2]), draw(3, 2), s), "t must hold one time: x has 3", ShapeError),
         (lambda s: add_noise(draw(3, 2), torch.tensor([1, 2, 3]), draw(2, 3), s), r"eps must have the shape of x0, \(3, 2\)", ShapeError),
         (lambda s: forward_step(draw(3, 2), torch.tensor([0, 1, 2]), s), "between 1 and T = 40, .* from 0", ConfigError),
+        (lambda s: add_noise(torch.ones(2, 2).long(), torch.tensor([1, 2]), draw(2, 2), s), "^x0 must be floating-point", ShapeError),
+        (lambda s: posterior(draw(2, 2), draw(2, 3), torch.tensor([3, 4]), s), r"^x_t must have the shape of x0, \(2, 2\)", ShapeError),
+        (lambda s: posterior(draw(1, 2), draw(1, 2), torch.tensor([3]), s, torch.tensor([-1])), r"s = \[-1\] and t = \[3\]", ConfigError),
         (lambda s: posterior(draw(1, 2), draw(1, 2), torch.tensor([3]), s, torch.tensor([3])), "s must be at least 0 and earlier than t", ConfigError),
     ],
 )  # fmt: skip

@@ -228,6 +228,24 @@ def test_half_precision_lands_near_float32(name, dtype):
     assert away < (0.03 if dtype == torch.bfloat16 else 0.004)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_the_denoiser_sees_the_dtype_of_the_samples_and_their_label(name, dtype):
+    function, options = SAMPLERS[name]
+    seen, label = [], torch.arange(5)
+
+    def denoiser(x_t, t, label):
+        seen.append((x_t.dtype, label))
+        return x_t / 2
+
+    for step in function(
+        denoiser, draw(5, 2).to(dtype), COSINE, torch.Generator(), timesteps=TIMES, label=label,
+        **options,
+    ):  # fmt: skip
+        assert step.x.dtype == step.x0_hat.dtype == dtype
+    assert seen and all(kind == dtype and given is label for kind, given in seen)
+
+
 class CountReads(TorchDispatchMode):
     """Count how often a tensor's value becomes a Python number."""
 
@@ -286,8 +304,8 @@ def test_ancestral_sampling_takes_any_path(path):
 @pytest.mark.parametrize(
     ("change", "message", "error"),
     [
-        ({"x_T": draw(5, 2) * float("nan")}, "x_T must be finite", DataError),
-        ({"x_T": torch.zeros(5, 2, dtype=torch.long)}, "x_T must be floating-point", ShapeError),
+        ({"x_T": draw(5, 2) * float("nan")}, "^x_T must be finite", DataError),
+        ({"x_T": torch.zeros(5, 2, dtype=torch.long)}, "^x_T must be floating-point", ShapeError),
         (
             {"label": torch.tensor([1])},
             r"label must hold one class per sample.* \(5,\)",

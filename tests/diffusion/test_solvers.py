@@ -40,6 +40,9 @@ def draw(*shape, seed=0):
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
+START = draw(3, 2)
+
+
 class Shared:
     """One exact denoiser, seen by us at times 1 to 1,000 and by diffusers at 0 to 999."""
 
@@ -139,7 +142,7 @@ def test_karras_levels_equal_those_of_diffusers():
 
 
 def test_edm_is_algorithm_2_of_karras_et_al():
-    shared, churn, noise = Shared(), 4.0, 1.01
+    shared, churn, noise = Shared(), 2.0, 1.01
     schedule, times = shared.schedule, make_timesteps(shared.schedule, 8, "karras")
     alpha, sigma = schedule.levels(torch.tensor(times, dtype=torch.float64))
     levels, x = (sigma / alpha).tolist(), draw(5, 2)
@@ -166,12 +169,28 @@ def test_edm_is_algorithm_2_of_karras_et_al():
         shared.denoiser, x, schedule, torch.Generator().manual_seed(7), timesteps=times,
         churn=churn, noise=noise,
     )  # fmt: skip
-    assert_close(last(ours), z)
+    assert_close(last(ours), z, atol=1e-10, rtol=1e-10)
+
+
+def test_levels_are_raised_on_the_cpu_whatever_the_default_device():
+    ends = []
+    for device in ("cpu", "meta"):
+        generator = torch.Generator().manual_seed(0)
+        with torch.device(device):
+            steps = edm_sample(lambda x, t, label: x / 2, START, PATHS["cosine"], generator,
+                               timesteps=[40, 20, 0])  # fmt: skip
+            ends.append(last(steps))
+    assert torch.equal(*ends)
 
 
 def test_edm_without_churn_is_heun():
     shared = Shared()
     times, x = make_timesteps(shared.schedule, 6, "karras"), draw(5, 2)
+    assert (
+        last(edm_sample(shared.denoiser, x, shared.schedule, timesteps=times, noise=0.0))
+        .isfinite()
+        .all()
+    )
     calm = last(edm_sample(shared.denoiser, x, shared.schedule, timesteps=times, churn=0.0))
     assert_close(calm, last(heun_sample(shared.denoiser, x, shared.schedule, timesteps=times)))
 
@@ -187,6 +206,15 @@ def test_euler_in_ve_and_flow_is_ddim(name):
         assert_close(last(end), expected)
     other = last(euler_sample(denoiser, x, path, timesteps=times, parametrisation="trig"))
     assert (other - expected).abs().max() > 1e-3
+
+
+def test_ddim_without_noise_draws_none():
+    generator = torch.Generator().manual_seed(0)
+    steps = ddim_sample(
+        lambda x, t, label: x / 2, START, PATHS["cosine"], generator, timesteps=[40, 20, 0]
+    )
+    last(steps)
+    assert torch.equal(generator.get_state(), torch.Generator().manual_seed(0).get_state())
 
 
 def test_full_noise_in_ddim_is_ddpm():
@@ -307,6 +335,50 @@ def test_inversion_and_back():
     assert (coarse - x).norm() > 5 * (back - x).norm()
 
 
+@pytest.mark.parametrize("sample", [*ALL, ddpm_sample])
+def test_the_label_reaches_every_call(sample):
+    seen, label, path = [], torch.arange(3), PATHS["cosine"]
+    denoiser = lambda x, t, label: seen.append(label) or x / 2  # noqa: E731
+    last(sample(denoiser, draw(3, 2), path, timesteps=[50, 25, 9, 0], label=label))
+    assert len(seen) >= 3 and all(given is label for given in seen)
+
+
+@pytest.mark.parametrize(
+    ("sample", "defaults"),
+    [
+        (ddim_sample, {"eta": 0.0}),
+        (edm_sample, {"churn": 10.0, "noise": 1.0, "between": (0.05, 50.0)}),
+        (ddpm_sample, {"variance": "small"}),
+    ],
+)
+def test_defaults(sample, defaults):
+    path, times = PATHS["linear"], make_timesteps(PATHS["linear"], 30, "karras")
+    ends = [
+        last(sample(lambda x, t, label: x / 2, draw(3, 2), path, torch.Generator().manual_seed(0),
+                    timesteps=times, **options))
+        for options in ({}, defaults)
+    ]  # fmt: skip
+    assert torch.equal(*ends)
+
+
+def test_noise_is_added_at_the_ends_of_the_interval_and_never_above_the_start():
+    path, x, times = PATHS["linear"], draw(3, 2), [1000, 400, 100, 0]
+    alpha, sigma = path.levels(torch.tensor([1000, 400, 100]))
+    levels, seen = (sigma / alpha).tolist(), []
+    denoiser = lambda x, t, label: seen.append(t[0].item()) or x / 2  # noqa: E731
+    for between, raised in (
+        ((0.0, math.inf), {400, 100}),
+        ((levels[2], levels[1]), {400, 100}),
+        ((levels[1], levels[1]), {400}),
+    ):
+        seen.clear()
+        generator = torch.Generator().manual_seed(0)
+        last(edm_sample(denoiser, x, path, generator, timesteps=times, between=between))
+        starts = seen[::2]  # the calls of Euler's steps; Heun's see the ends as they are
+        assert starts[0] == 1000
+        assert {t for t, at in zip(times[1:], starts[1:], strict=False) if at > t} == raised
+
+
 def test_fractional_times_lie_between_whole_ones():
     schedule = cosine_schedule(10)
     alpha, sigma = schedule.levels(torch.tensor([3.0, 3.25, 4.0]))
@@ -334,6 +406,17 @@ def test_time_of_is_the_inverse_of_the_levels(name):
         (lambda d, x, p: ddim_sample(d, x, p, timesteps=[50]), "must fall"),
         (lambda d, x, p: ddim_sample(d, x, p, timesteps=[50, 0], eta=1.5), "eta must lie"),
         (lambda d, x, p: edm_sample(d, x, p, timesteps=[50, 9, 0], churn=-1.0), "churn and noise"),
+        (lambda d, x, p: edm_sample(d, x, p, timesteps=[50, 9, 0], noise=-1.0), "10.0 and -1.0"),
+        (
+            lambda d, x, p: edm_sample(d, x, p, timesteps=[50, 9, 0], between=(2.0, 1.0)),
+            r"but it is \(2.0, 1.0\)",
+        ),
+        (
+            lambda d, x, p: edm_sample(d, x, p, timesteps=[50, 9, 0], between=(1.0, 2.0, 3.0)),
+            r"but it is \(1.0, 2.0, 3.0\)",
+        ),
+        (lambda d, x, p: edm_sample(d, x, LinearPath(), timesteps=[1.0, 0.5, 0.0]), "not be 've'"),
+        (lambda d, x, p: ddim_sample(d, x, p, timesteps=[50, 0], eta=-0.1), "eta must lie"),
         (
             lambda d, x, p: euler_sample(d, x, p, timesteps=[50, 0], parametrisation="trigg"),
             "'trig'\\?",
@@ -347,6 +430,7 @@ def test_time_of_is_the_inverse_of_the_levels(name):
         (lambda d, x, p: make_timesteps(LinearPath(), 9, "karras"), "noise alone.*use 'even'"),
     ],
 )
+@pytest.mark.bad_input
 def test_bad_input_is_named(call, message):
     path = cosine_schedule(50)
     denoiser = IdealDenoiser(CENTRES, path)

@@ -43,5 +43,5 @@ def test_u_is_the_velocity_of_the_straight_path_whatever_the_levels():
 @pytest.mark.parametrize("convert", [make_target, to_x0, to_eps])
 def test_bad_target_is_named(convert):
     x = draw(3, 2)
-    with pytest.raises(ConfigError, match="target must be one of 'eps', 'x0', 'v', 'u'"):
+    with pytest.raises(ConfigError, match="^target must be one of 'eps', 'x0', 'v', 'u'"):
         convert("score", x, x, x, x)

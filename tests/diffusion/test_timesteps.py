@@ -44,11 +44,37 @@ def test_spacings_of_the_straight_path():
     assert linspace == pytest.approx([1, 0.5005, 0.001, 0])
 
 
+@pytest.mark.parametrize("spacing", SPACINGS)
+def test_times_are_computed_on_the_cpu_whatever_the_default_device(spacing):
+    with torch.device("meta"):
+        inside = make_timesteps(PATHS["schedule"], 7, spacing)
+    assert inside == make_timesteps(PATHS["schedule"], 7, spacing)
+
+
+def test_times_have_the_digits_of_float64():
+    thirds = [1, 2 / 3, 1 / 3, 0]
+    assert make_timesteps(LinearPath(), 3, "trailing") == pytest.approx(thirds, rel=1e-12)
+    leading, linspace = [2 / 3 + 1e-3, 1 / 3 + 1e-3, 1e-3, 0], [1, 0.667, 0.334, 1e-3, 0]
+    assert make_timesteps(LinearPath(), 3, "leading") == pytest.approx(leading, rel=1e-12)
+    assert make_timesteps(LinearPath(), 4, "linspace") == pytest.approx(linspace, rel=1e-12)
+
+
 def test_log_snr_is_even_in_the_logarithm():
     times = make_timesteps(PATHS["schedule"], 8, "log_snr")
     alpha, sigma = PATHS["schedule"].levels(torch.tensor(times[:-1], dtype=torch.float64))
     gaps = (sigma / alpha).log().diff()
     torch.testing.assert_close(gaps, gaps.mean().expand(7), rtol=1e-3, atol=0)
+
+
+def test_as_many_steps_as_there_are_and_a_single_one():
+    for spacing in ("trailing", "leading", "linspace"):
+        assert make_timesteps(cosine_schedule(7), 7, spacing) == [7, 6, 5, 4, 3, 2, 1, 0]
+    assert make_timesteps(LinearPath(), 1) == [1.0, 0.0]
+    for spacing in ("karras", "log_snr"):
+        for steps, (first, *_, end) in ((1, [50, 0]), (2, [50, 0.05, 0])):
+            times = make_timesteps(cosine_schedule(50), steps, spacing)
+            assert (times[0], times[-1]) == (pytest.approx(first, rel=1e-9), end)
+        assert times[1] == pytest.approx(0.05, rel=1e-9)
 
 
 @pytest.mark.parametrize("spacing", SPACINGS)
@@ -73,6 +99,7 @@ def test_whole_numbers_stay_whole_and_tensors_become_numbers():
         ([9], 1, "must fall within"),
         ([], 1, "must fall within"),
         ([1001, 0], 1, "must fall within"),
+        ([math.inf, 0], 1, "must fall within"),
         ([9, -1], 1, "must fall within"),
         ([math.nan, 0], 1, "must fall within"),
         ([9, math.nan, 0], 1, "must fall within"),
@@ -91,6 +118,9 @@ def test_bad_timesteps_are_named(times, order, message):
         ("schedule", 0, "even", "steps must be a whole number of at least 1, but it is 0"),
         ("schedule", 2.5, "even", "steps must be a whole number"),
         ("schedule", 1001, "trailing", "between 1 and T = 1000, but it is 1001"),
+        ("schedule", 1001, "leading", "between 1 and T = 1000, but it is 1001"),
+        ("schedule", 1001, "linspace", "between 1 and T = 1000, but it is 1001"),
+        ("schedule", 9, "kairos", "^spacing must be one of 'even', "),
         ("schedule", 9, "karas", "did you mean 'karras'"),
         ("flow", 9, "karras", "noise alone.*use 'even'"),
         ("flow", 9, "log_snr", "noise alone.*use 'even'"),

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from attnoise.diffusion import UNet, UNetConfig
+from attnoise.diffusion import UNet, UNetConfig, time_features
 from attnoise.diffusion.unet import ResidualConvolutions
 from attnoise.errors import ConfigError, ShapeError
 from attnoise.transformers import Block
@@ -101,6 +101,7 @@ def test_the_config_is_rebuilt_from_a_card():
     ("options", "message"),
     [
         ({"image_size": 14}, "multiple of .* 4, but it is 14"),
+        ({"image_size": 0}, "image_size must be a whole number of at least 1, but it is 0"),
         ({"patch": 0}, "patch must be a whole number of at least 1, but it is 0"),
         ({"depth": -1}, "depth must be a whole number of at least 1"),
         ({"heads": 0}, "heads must be"),
@@ -127,6 +128,46 @@ def test_bad_images_and_labels_are_named():
         model(draw(2, 3, 12, 11), torch.rand(2), torch.arange(2))
     with pytest.raises(ShapeError, match="no label was given"):
         model(draw(2, 3, 12, 12), torch.rand(2))
+
+
+def test_defaults():
+    assert UNetConfig() == UNetConfig(
+        image_size=28, channels=1, patch=2, widths=(48, 96), depth=3, heads=4, classes=10,
+        null_class=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("classes", [0, 10])
+def test_the_model_by_hand(classes):
+    model = awake(patch=2, image_size=24, classes=classes)
+    x_t, time, label = draw(2, 3, 24, 24), torch.tensor([0.2, 0.7]), torch.tensor([3, 8])
+    features = time_features(time, 24)
+    condition = model.time[2](F.silu(model.time[0](features)))
+    condition = condition + model.labels.weight[label] if classes else condition
+    first = model.down[0](model.read(F.pixel_unshuffle(x_t, 2)), condition)
+    second = model.down[1](model.shrink[0](first), condition)
+    x = model.shrink[1](second)
+    x = x.flatten(2).mT + model.positions
+    for block in model.blocks:
+        x = block(x, condition=condition)
+    x = x.mT.reshape(2, 24, 3, 3)
+    x = model.enlarge[1](x.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3))
+    x = model.up[1](torch.cat([x, second], dim=1), condition)
+    x = model.enlarge[0](x.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3))
+    x = model.up[0](torch.cat([x, first], dim=1), condition)
+    expected = F.pixel_shuffle(model.write(F.silu(model.norm(x))), 2)
+    found = model(x_t, time, label) if classes else model(x_t, time)
+    assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_how_it_is_built():
+    model = UNet(UNetConfig(widths=(16, 64), heads=2, image_size=32, patch=1))
+    assert model.norm.num_groups == model.down[0].norm_1.num_groups == 8
+    assert model.down[0].norm_2.num_groups == 8
+    assert model.positions.std().item() == pytest.approx(0.02, rel=0.05)
+    assert model.blocks[0].attention.heads == 2
+    same, wider = ResidualConvolutions(8, 8, 5), ResidualConvolutions(8, 16, 5)
+    assert isinstance(same.skip, nn.Identity) and wider.skip.kernel_size == (1, 1)
 
 
 def test_residual_convolutions_follow_their_formula():

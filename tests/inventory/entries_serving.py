@@ -301,6 +301,9 @@ EVALUATION = {
         "evaluation.bootstrap_interval",
         [*counts("draws"), {"values": np.array([1.0])}, {"values": np.array([])},
          {"values": np.array([1.0, nan])}], values=np.arange(5.0), draws=50),
+    "evaluation.energy_distance": on_host(
+        "evaluation.energy_distance", bad_features("samples", "others"),
+        samples=features(), others=features(seed=1)),
     "evaluation.nearest_distances": on_host(
         "evaluation.nearest_distances", bad_features("samples", "train"),
         samples=features(), train=features(seed=1)),
@@ -312,7 +315,8 @@ EVALUATION = {
         [*bad_features("real", "fake"), *counts("k"), {"k": 30}],
         real=features(), fake=features(seed=1)),
     "evaluation.two_sample_test": on_host(
-        "evaluation.two_sample_test", bad_features("real", "fake"),
+        "evaluation.two_sample_test",
+        [*bad_features("real", "fake"), {"classifier": "oracle"}],
         real=features(), fake=features(seed=1)),
     "evaluation.PerClassGaussian": Entry(
         family="measure",

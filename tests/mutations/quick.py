@@ -1,12 +1,14 @@
 """Try mutants without an import each: in forks of a pytest session that has collected a room's tests.
 
 A fork gets the mutant's code in place of the function's that it changes, and runs the tests that
-reach it. That takes a tenth of the time of a fresh import. What is killed here is killed. A mutant
-outside functions cannot be tried so; and where a test file has built something on import, the old
-code may have built it: so `find_killer` in runner.py tries again what this leaves.
+reach it, but for those of over two seconds. That takes a tenth of the time of a fresh import. What
+is killed here is killed. A mutant outside functions cannot be tried so; and where a test file has
+built something on import, the old code may have built it: so `find_killer` in runner.py tries again
+what this leaves.
 """
 
 import gc
+import importlib
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ from pathlib import Path
 from .mutants import PACKAGE, Mutant
 from .runner import FAILED, INVENTORY, PASSED, Baseline, forked, run_pytest, tests_of
 
+LONGEST = 2.0  # CPU-seconds of a test; what compiles a model takes longer, and seldom finds more
 FIRST_FILE = 100  # the exit code of a fork whose killer is the first file
 
 
@@ -34,6 +37,8 @@ class Session:
         """Try all mutants that only change functions; hand each killed one to `found`."""
         items = {item.nodeid: item for item in session.items}
         originals: dict[str, types.CodeType] = {}
+        for name in {mutant.import_name for mutant in self.mutants}:
+            importlib.import_module(name)  # the package loads a room when it is first asked for
         functions = functions_of_package()
         for mutant in self.mutants:
             if mutant.module not in originals:
@@ -46,10 +51,11 @@ class Session:
             files = self.files_of(mutant.module)
             seconds, wanted = 0.0, []
             for index, path in enumerate(files):
+                needed = self.baseline.of(path)["seconds"]
                 for test in self.baseline.tests_that_reach(mutant, path):
-                    if test in items:
+                    if test in items and needed[test] <= LONGEST:
                         wanted.append((items[test], index))
-                        seconds += self.baseline.of(path)["seconds"][test]
+                        seconds += needed[test]
             pairs = [(place, new) for place, (_, new) in zip(places, changed, strict=True)]
             code = forked(lambda: attempt(session, pairs, wanted), 5 + 5 * seconds)  # noqa: B023
             if code != PASSED and wanted:

@@ -3,6 +3,7 @@
 import sys
 
 import jaxtyping
+import numpy as np
 import pytest
 import torch
 from benchmarks import dit as bench
@@ -218,6 +219,21 @@ def test_positions_tell_rows_from_columns():
     assert len(positions.unique(dim=0)) == 9
     torch.testing.assert_close(positions[1, 10:], positions[0, 10:])  # one row
     torch.testing.assert_close(positions[3, :10], positions[0, :10])  # one column
+
+
+def test_positions_are_right_to_the_last_digit_of_float32_far_from_the_corner():
+    frequencies = 10_000.0 ** (-np.arange(5) / 5)
+    angles = np.arange(300)[:, None] * frequencies
+    axis = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
+    positions = grid_positions(300, 20).double().numpy().reshape(300, 300, 20)
+    np.testing.assert_allclose(positions[7, :, :10], axis, atol=1e-7)
+    np.testing.assert_allclose(positions[:, 7, 10:], axis, atol=1e-7)
+
+
+def test_learned_positions_fit_an_odd_width():
+    config = {**SMALL, "d": 15, "depth": 1, "time_width": 8}
+    model = DiT(DiTConfig(**config, positions="learned"))
+    assert model(torch.zeros(1, 3, 6, 6), torch.tensor([0.5])).shape == (1, 3, 6, 6)
 
 
 @pytest.mark.parametrize("conditioning", CONDITIONINGS)

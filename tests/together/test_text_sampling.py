@@ -85,6 +85,18 @@ def test_a_shift_takes_smaller_steps_in_noise(model, autoencoder):
     assert seen == pytest.approx([1, 3 / 4, 1 / 2, 1 / 4, 1, 9 / 10, 3 / 4, 1 / 2])
 
 
+def test_a_model_in_half_precision_may_have_an_autoencoder_in_float32(model, autoencoder):
+    half = copy.deepcopy(model).bfloat16()
+    pictures = sample(half, autoencoder, encode_captions([RED]), seeded(5), steps=2)
+    assert pictures.dtype == torch.float32
+
+
+def test_a_model_in_float32_may_have_an_autoencoder_in_half_precision(model, autoencoder):
+    half = copy.deepcopy(autoencoder).bfloat16()
+    pictures = sample(model, half, encode_captions([RED]), seeded(5), steps=2)
+    assert pictures.dtype == torch.bfloat16
+
+
 @pytest.mark.parametrize("sampler", ["euler", "heun", "dpm_solver"])
 def test_every_sampler_draws_the_same_again(model, autoencoder, sampler):
     draws = [

@@ -144,3 +144,15 @@ def test_bad_input_is_named():
         make_optimizers(nn.Linear(2, 2), 1e-3, optimizer="sgd")
     with pytest.raises(ConfigError, match="hidden matrices lie in `blocks`, but Linear has none"):
         make_optimizers(nn.Linear(2, 2), 1e-3, optimizer="muon")
+
+
+def test_five_rounds_bring_values_near_one_unless_they_are_tiny():
+    values = torch.logspace(-3, 0, 200)[:-1]  # of a diagonal, those above 0.2 % of its norm
+    values = values / values.norm()
+    after = orthogonalise(torch.diag(values)).diagonal()
+    large = values > 0.002
+    assert 0 < large.sum() < len(values)
+    assert 0.68 <= after[large].min() and after[large].max() <= 1.21
+    square = draw(512, 512)
+    below = torch.linalg.svdvals(orthogonalise(square)) < 0.68
+    assert 0.01 < below.float().mean() < 0.04  # about one in fifty

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from attnoise.errors import ConfigError, ShapeError
+from attnoise.errors import ConfigError, DataError, ShapeError
 from attnoise.transformers import (
     BERT,
     BERTConfig,
@@ -14,6 +14,7 @@ from attnoise.transformers import (
     mask_tokens,
     masked_loss,
 )
+from attnoise.transformers.bert import MaskedTokens
 from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification
 
 CONFIG = BERTConfig(vocab=23, max_length=13, depth=2, block=BlockConfig(d=20, heads=5))
@@ -135,6 +136,103 @@ def test_loss_sees_the_chosen_tokens_alone():
     masked = mask_tokens(x, CONFIG, torch.Generator().manual_seed(0), mask_ratio=0.3)
     log_p = model(masked.tokens).log_softmax(dim=-1).gather(2, x[..., None])[..., 0]
     assert_close(masked_loss(model, x, masked), -log_p[masked.chosen].mean())
+
+
+def test_defaults():
+    assert BERTConfig(vocab=5) == BERTConfig(
+        vocab=5, max_length=128, depth=4, block=BlockConfig(d=128, heads=4), segments=0, mask=1,
+        pad=0,
+    )  # fmt: skip
+    assert SequenceClassifier(make(), 3).dropout.p == 0.1
+    assert SequenceClassifier(make(), 3, dropout=0.0).dropout.p == 0.0
+
+
+@pytest.mark.parametrize("positions", [None, "rotary"])
+@pytest.mark.parametrize("post_norm", [False, True])
+def test_positions_and_norms_stand_where_the_block_wants_them(positions, post_norm):
+    torch.manual_seed(0)
+    block = BlockConfig(d=20, heads=5, positions=positions, post_norm=post_norm)
+    model = disturb(BERT(BERTConfig(vocab=23, max_length=13, depth=1, block=block)))
+    x = model.tokens(tokens(2, 13))
+    x = x if positions else x + model.positions.weight
+    x = model.blocks[0](model.input_norm(x) if post_norm else x)
+    if not post_norm:
+        x = F.layer_norm(x, (20,), model.norm.weight, model.norm.bias)
+    assert_close(model.encode(tokens(2, 13)), x)
+
+
+def test_any_length_up_to_the_longest_is_read():
+    model = make()
+    assert model(tokens(2, 1)).shape == (2, 1, 23)
+    assert model(tokens(2, 13)).shape == (2, 13, 23)
+
+
+def test_without_padding_there_is_no_mask():
+    model, x = make(), tokens(2, 5)
+    assert model.padding_mask(x) is None
+    x[1, 3:] = 0
+    assert torch.equal(model.padding_mask(x), (x != 0)[:, None, None])
+
+
+def test_hidden_tokens_come_from_the_generator_and_no_special_one_is_put_in():
+    x = torch.full((50, 80), 22)
+
+    def run(**options):
+        return mask_tokens(x, CONFIG, torch.Generator().manual_seed(0), **options)
+
+    for first, second in zip(run(mask_ratio=0.5), run(mask_ratio=0.5), strict=True):
+        assert torch.equal(first, second)
+    everything = run(mask_ratio=1.0)
+    assert bool(everything.chosen.all()) and everything.tokens.unique().tolist() == [*range(1, 23)]
+    assert (run(mask_ratio=1.0, special=0).tokens == 0).any()
+
+
+def test_loss_of_a_single_token():
+    model, x = make(), tokens(2, 7)
+    chosen = torch.zeros(2, 7, dtype=torch.bool)
+    chosen[1, 3] = True
+    expected = -model(x).log_softmax(dim=-1)[1, 3, x[1, 3]]
+    assert_close(masked_loss(model, x, MaskedTokens(x, chosen)), expected)
+
+
+def masked(*shape):
+    return mask_tokens(tokens(*shape), CONFIG, torch.Generator().manual_seed(0))
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: BERTConfig(vocab=0), "^vocab must be a whole number of at least 1, but it is 0"),
+        (lambda: BERTConfig(vocab=9, max_length=0), "^max_length must be a whole number"),
+        (lambda: BERTConfig(vocab=9, depth=0), "^depth must be a whole number"),
+        (lambda: BERTConfig(vocab=9, segments=-1), "^segments must be at least 0, but it is -1"),
+        (lambda: BERTConfig(vocab=9, pad=-1), "they are 1 and -1"),
+        (lambda: make()(tokens(7)), r"^tokens must have shape \(batch, positions\)"),
+        (lambda: make()(tokens(2, 0)), "^tokens must be 1 to 13 per sequence, but are 0"),
+        (lambda: make()(tokens(2, 5) + 21), "^tokens must lie between 0 and 22, but"),
+        (lambda: two_kinds(1, 7), r"^segments must have shape \(batch = 2, positions = 7\)"),
+        (lambda: two_kinds(2, 6), r"^segments must have shape \(batch = 2, positions = 7\)"),
+        (lambda: two_kinds(2, 7), "^segments must lie between 0 and 1, but"),
+        (lambda: mask_tokens(tokens(1, 5) + 21, CONFIG, torch.Generator()), "^tokens must lie between 0 and 22"),
+        (lambda: mask_tokens(tokens(1, 5), CONFIG, torch.Generator(), special=23), "^special must lie between 0 and 22, but it is 23"),
+        (lambda: mask_tokens(tokens(1, 5), CONFIG, torch.Generator(), special=-1), "^special must .* it is -1"),
+        (lambda: masked_loss(make(), tokens(3, 7), masked(2, 7)), r"^tokens must have shape \(batch = 2, positions = 7\)"),
+        (lambda: masked_loss(make(), tokens(2, 8), masked(2, 7)), r"^tokens must have shape \(batch = 2, positions = 7\)"),
+        (lambda: masked_loss(make(), tokens(2, 7) + 21, masked(2, 7)), "^tokens must lie between 0 and 22"),
+        (lambda: SequenceClassifier(make(), 0), "^classes must be a whole number"),
+        (lambda: SequenceClassifier(make(), 3, dropout=1.0), r"^dropout must lie in \[0, 1\), but it is 1"),
+        (lambda: SequenceClassifier(make(), 3, dropout=-0.1), "^dropout must lie"),
+    ],
+)  # fmt: skip
+def test_each_argument_is_named(call, message):
+    with pytest.raises((ConfigError, DataError, ShapeError), match=message):
+        call()
+
+
+def two_kinds(*shape):
+    model = BERT(BERTConfig(vocab=23, segments=2, block=BlockConfig(d=4, heads=1), depth=1))
+    return model(tokens(2, 7), torch.full(shape, 2))
 
 
 @pytest.mark.bad_input

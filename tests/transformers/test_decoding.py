@@ -125,6 +125,12 @@ def test_one_beam_is_greedy():
     assert_close(beam_search(model, source, beams=1)[0], greedy_decode(model, source))
 
 
+def test_a_source_may_be_a_single_token():
+    model, source = make("rotary"), torch.tensor([[5], [9]])
+    expected = [greedy_by_hand(model, row) for row in source]
+    assert [without_padding(row) for row in greedy_decode(model, source)] == expected
+
+
 def test_sources_of_a_batch_do_not_mix():
     model, source = make(), sources(3, 5)
     together, scores = beam_search(model, source, beams=3)
@@ -151,10 +157,26 @@ def test_pad_and_begin_are_never_written_and_nothing_follows_the_end(favoured):
         assert ended >= 3
 
 
+def test_defaults_and_as_many_beams_as_tokens():
+    model, source = make("rotary", max_length=7), sources(5, 5)
+    expected = beam_search(model, source, beams=4, length_penalty=0.6)
+    make_caches, rows = model.make_caches, []
+    model.make_caches = lambda b, m: rows.append(b) or make_caches(b, m)
+    assert all(map(torch.equal, beam_search(model, source), expected))
+    assert rows == [5 * 4]
+    written, best = beam_search(model, source, beams=7)
+    expected = [beams_by_hand(model, row, 7, 0.6) for row in source]
+    assert [without_padding(row) for row in written] == [written for written, _ in expected]
+    assert best.tolist() == pytest.approx([score for _, score in expected], abs=1e-4)
+
+
 @pytest.mark.bad_input
 def test_bad_input_is_named():
     for beams, message in ((0, "a whole number of at least 1"), (8, "at most target_vocab = 7")):
         with pytest.raises(ConfigError, match=f"beams must be {message}.*but it is {beams}"):
             beam_search(make(), sources(1, 4), beams=beams)
-    with pytest.raises(ConfigError, match="length_penalty must be at least 0, but it is -1"):
-        beam_search(make(), sources(1, 4), length_penalty=-1)
+    for penalty in (-1, float("inf"), float("nan")):
+        with pytest.raises(
+            ConfigError, match=f"length_penalty must be at least 0, but it is {penalty}"
+        ):
+            beam_search(make(), sources(1, 4), length_penalty=penalty)

@@ -1,5 +1,7 @@
 """Generation: sampling parameters cut what they say, the cache changes nothing, prompts do not mix."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -23,10 +25,15 @@ PROMPTS = [[1, 2, 3], [4, 5, 6, 7, 8], [9]]
 
 def make(**options) -> GPT:
     torch.manual_seed(0)
-    block = modern_block(12, 3, **options)
-    model = GPT(GPTConfig(vocab=13, max_length=16, depth=2, block=block)).eval()
-    with torch.no_grad():
-        model.tokens.weight.mul_(20.0)  # a fresh model's predictions are nearly even
+    return awake(GPTConfig(vocab=13, max_length=16, depth=2, block=modern_block(12, 3, **options)))
+
+
+def awake(config) -> GPT:
+    """Make a model whose predictions hang on all of the text: a fresh one's are nearly even."""
+    model = GPT(replace(config, tied=False)).eval()
+    for parameter in model.parameters():
+        if parameter.ndim == 2:
+            torch.nn.init.normal_(parameter, std=0.5)
     return model
 
 
@@ -48,6 +55,7 @@ def run(model, prompts=PROMPTS, seed=0, **options):
         ({"top_p": 0.39}, [1, 0, 0, 0]),
         ({"min_p": 0.4}, [4 / 9, 3 / 9, 2 / 9, 0]),
         ({"top_k": 3, "min_p": 0.6}, [4 / 7, 3 / 7, 0, 0]),
+        ({"top_k": 2, "top_p": 0.5}, [1, 0, 0, 0]),  # of what top_k left
     ],
 )
 def test_sampling_parameters_by_hand(sampling, expected):
@@ -56,6 +64,12 @@ def test_sampling_parameters_by_hand(sampling, expected):
     )
     shuffled = reshape_distribution(LOGITS[[2, 0, 3, 1]], **sampling)
     assert_close(shuffled, torch.tensor(expected, dtype=torch.float)[[2, 0, 3, 1]])
+    pair = reshape_distribution(LOGITS.expand(2, 4), **sampling)
+    assert_close(pair, torch.tensor(expected, dtype=torch.float).expand(2, 4))
+
+
+def test_top_p_is_reached_by_what_is_exactly_as_likely():
+    assert reshape_distribution(torch.zeros(2), top_p=0.5).tolist() == [1, 0]
 
 
 @given(
@@ -172,6 +186,10 @@ def test_samples_follow_the_model():
         ({"prompts": [[1], []]}, DataError, "prompt 1 has 0 tokens, but the model takes 1 to 16"),
         ({"prompts": [[1] * 17]}, DataError, "prompt 0 has 17 tokens"),
         ({"prompts": [[1, 13]]}, DataError, "prompt 0 holds token 13.*ends at 12"),
+        ({"prompts": [[1], [-1, 13]]}, DataError, "prompt 1 holds token -1"),
+        ({"temperature": float("inf")}, ConfigError, "temperature must be .* it is inf"),
+        ({"top_p": 1.1}, ConfigError, r"top_p must lie in \(0, 1\], but it is 1.1"),
+        ({"min_p": 0.0}, ConfigError, r"min_p must lie in \(0, 1\], but it is 0.0"),
     ],
 )
 def test_bad_input_is_named_before_the_first_token(options, error, message):
@@ -180,10 +198,49 @@ def test_bad_input_is_named_before_the_first_token(options, error, message):
         generate(make(), options.pop("prompts"), torch.Generator(), **options)
 
 
+def test_what_just_fits_is_taken():
+    for sampling in ({"top_k": 4}, {"top_p": 1.0}, {"min_p": 1e-9}):
+        assert_close(reshape_distribution(LOGITS, **sampling), LOGITS.exp())
+    assert reshape_distribution(LOGITS, min_p=1.0).tolist() == [1, 0, 0, 0]
+    assert run(make(), [[0] * 16, [12]], max_new_tokens=1).shape == (2, 1)
+
+
+@pytest.mark.parametrize(("given", "found"), [("float16", "float32"), ("float64", "float64")])
+def test_probabilities_have_the_precision_of_float32_at_least(given, found):
+    logits = LOGITS.to(getattr(torch, given))
+    for temperature in (0.0, 1.0):
+        p = reshape_distribution(logits, temperature=temperature)
+        assert p.dtype == getattr(torch, found)
+
+
+@pytest.mark.parametrize(("max_length", "kept"), [(16, 8), (5, 2), (1, 1)])
+def test_the_older_half_is_forgotten(max_length, kept):
+    torch.manual_seed(0)
+    model = awake(GPTConfig(vocab=13, max_length=max_length, block=modern_block(12, 3)))
+    text = [(5 * i + 1) % 13 for i in range(max_length)]
+    for use_cache in (True, False):
+        first, second = run(model, [text], max_new_tokens=2, temperature=0.0, use_cache=use_cache)[
+            0
+        ].tolist()
+        assert first == model(torch.tensor([text]))[0, -1].argmax()
+        rest = [*text, first][-kept:]
+        assert second == model(torch.tensor([rest]))[0, -1].argmax()
+
+
+@pytest.mark.parametrize("add", [generate, complete])
+def test_each_token_is_computed_once_by_default(add):
+    model, seen = make(), []
+    model.register_forward_hook(lambda _, inputs, logits: seen.append(inputs[0].shape[1]))
+    for options, expected in (({}, [5, 1, 1]), ({"use_cache": False}, [5, 6, 7])):
+        list(add(model, PROMPTS, torch.Generator(), max_new_tokens=3, **options))
+        assert seen == expected
+        seen.clear()
+
+
 def test_learned_positions_generate_too():
     torch.manual_seed(0)
     block = BlockConfig(d=12, heads=3, causal=True)
-    model = GPT(GPTConfig(vocab=13, max_length=16, depth=1, block=block)).eval()
+    model = awake(GPTConfig(vocab=13, max_length=16, depth=1, block=block))
     assert_close(run(model, max_new_tokens=30), run(model, max_new_tokens=30, use_cache=False))
 
 

@@ -17,6 +17,7 @@ from attnoise.transformers import (
     modern_block,
     next_token_loss,
 )
+from transformers import GPT2Config
 
 
 def tokens(*shape, vocab=13, seed=0):
@@ -101,6 +102,101 @@ def test_a_fresh_model_predicts_evenly():
 def test_head_and_embedding_are_one():
     model = make()
     assert model.head.weight is model.tokens.weight
+
+
+def test_defaults():
+    assert GPTConfig(vocab=5) == GPTConfig(
+        vocab=5, max_length=256, depth=4, block=BlockConfig(d=128, heads=4, causal=True), tied=True
+    )
+    assert modern_block(12, 3) == BlockConfig(
+        d=12, heads=3, causal=True, bias=False, mlp="swiglu", norm="rms", positions="rotary",
+        qk_norm=True,
+    )  # fmt: skip
+    assert modern_block(12, 3, mlp="gelu", window=5).mlp == "gelu"
+
+
+def test_presets_are_gpt2_and_nanogpts():
+    theirs, ours = GPT2Config(), GPT_PRESETS["gpt2"]
+    assert theirs.activation_function == "gelu_new"  # by tanh
+    assert ours == GPTConfig(
+        vocab=theirs.vocab_size, max_length=theirs.n_positions, depth=theirs.n_layer,
+        block=BlockConfig(d=theirs.n_embd, heads=theirs.n_head, causal=True, mlp="gelu_tanh"),
+    )  # fmt: skip
+    # its README: block_size, n_layer, n_head, n_embd, dropout; 65 characters; bias=False
+    for name, (length, depth, heads, d, dropout) in {
+        "nanogpt-shakespeare": (256, 6, 6, 384, 0.2),
+        "nanogpt-shakespeare-cpu": (64, 4, 4, 128, 0.0),
+    }.items():
+        block = BlockConfig(d=d, heads=heads, causal=True, bias=False, dropout=dropout)
+        expected = GPTConfig(vocab=65, max_length=length, depth=depth, block=block)
+        assert GPT_PRESETS[name] == expected
+    laptop = GPTConfig(vocab=65, max_length=64, depth=4, block=modern_block(128, 4))
+    assert GPT_PRESETS["laptop"] == laptop
+
+
+def test_an_untied_head_is_a_matrix_of_its_own():
+    block = modern_block(12, 3, dropout=0.25)
+    model = GPT(GPTConfig(vocab=13, tied=False, block=block))
+    assert not torch.equal(model.head.weight, model.tokens.weight)
+    assert model.head.bias is None and model.dropout.p == 0.25
+
+
+@pytest.mark.parametrize("modern", [True, False])
+def test_the_model_by_hand(modern):
+    model, x = make(modern), tokens(2, 17)
+    model.dropout = torch.nn.Hardtanh(-0.02, 0.02)
+    y = model.tokens.weight[x]
+    y = y if modern else y + model.positions.weight
+    y = y.clamp(-0.02, 0.02)
+    for block in model.blocks:
+        y = block(y)
+    assert_close(model(x), model.norm(y) @ model.tokens.weight.T)
+
+
+def test_caches_fit_the_model():
+    for window, room in ((None, 17), (3, 17), (13, 26)):
+        model = make(kv_heads=1, window=window).half()
+        caches = model.make_caches(5)
+        assert len(caches) == 2
+        for cache in caches:
+            assert (cache.window, cache.keys.shape) == (window, (5, 1, room, 4))
+            assert cache.keys.dtype == torch.float16 and not cache.keys.requires_grad
+
+
+@torch.no_grad()
+def test_mean_loss_sees_at_most_sixteen_windows_at_once_and_any_window_that_fits():
+    model, x, seen = make(), tokens(17 * 20), []
+    hook = model.register_forward_hook(lambda _, inputs, logits: seen.append(len(inputs[0])))
+    apart = mean_loss(model, x, stride=17)
+    assert seen == [16, 4]
+    hook.remove()
+    assert_close(mean_loss(model, x, stride=17, batch=1), apart, atol=1e-6, rtol=1e-6)
+    assert_close(mean_loss(model, x[:2]), next_token_loss(model, x[None, :2]).item())
+    short = GPT(GPTConfig(vocab=13, max_length=1, block=modern_block(12, 3))).eval()
+    pairs = torch.stack([x[:8], x[1:9]], dim=1)
+    assert_close(mean_loss(short, x[:9]), next_token_loss(short, pairs).item())
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: GPTConfig(vocab=5, max_length=0), "^max_length must be a whole number"),
+        (lambda: GPTConfig(vocab=5, depth=0), "^depth must be a whole number"),
+        (lambda: make()(tokens(7)), r"^tokens must have shape \(batch, positions\)"),
+        (lambda: make()(tokens(2, 7) + 13), "^tokens must lie between 0 and 12"),
+        (lambda: make()(tokens(2, 0)), "^tokens must be 1 to 17 .* they are 0"),
+        (lambda: make()(tokens(2, 3), padding=torch.tensor([3, 0])), "^padding must lie between 0 and 2, .*; every sequence needs a token of its own"),
+        (lambda: next_token_loss(make(), tokens(7)), r"^tokens must have shape \(batch, positions\)"),
+        (lambda: mean_loss(make(), tokens(2, 7)), r"^tokens must have shape \(positions\)"),
+        (lambda: mean_loss(make(), tokens(9), stride=18), "^stride must lie between 1 and max_length = 17, but it is 18"),
+        (lambda: mean_loss(make(), tokens(9), stride=0), "^stride must be a whole number"),
+        (lambda: mean_loss(make(), tokens(9), batch=0), "^batch must be a whole number"),
+    ],
+)  # fmt: skip
+def test_each_argument_is_named(call, message):
+    with pytest.raises((ConfigError, DataError, ShapeError), match=message):
+        call()
 
 
 @pytest.mark.bad_input

@@ -26,11 +26,15 @@ def test_logits_equal_those_of_gpt2_on_copied_weights():
         state = {k.replace("transformer.", prefix): v for k, v in theirs.state_dict().items()}
         ours = gpt_from_gpt2(state, heads=5)
         assert_close(ours(x), theirs(x).logits, atol=1e-5, rtol=1e-4)
+        assert not ours.training and ours.config.max_length == 17
 
 
 @pytest.mark.bad_input
-def test_a_missing_tensor_is_named():
+@pytest.mark.parametrize(
+    "name", ["wte.weight", "wpe.weight", "ln_f.bias", "h.1.ln_2.bias", "h.0.attn.c_attn.bias"]
+)
+def test_a_missing_tensor_is_named(name):
     state = make().state_dict()
-    del state["transformer.h.1.ln_2.bias"]
-    with pytest.raises(CheckpointError, match=r"no 'h.1.ln_2.bias'; pass the state_dict"):
+    del state[f"transformer.{name}"]
+    with pytest.raises(CheckpointError, match=f"no '{name}'; pass the state_dict"):
         gpt_from_gpt2(state, heads=5)

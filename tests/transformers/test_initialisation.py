@@ -46,6 +46,13 @@ def test_matrices_have_the_std_and_what_feeds_the_stream_a_smaller_one():
     assert feeds == 6
 
 
+def test_the_default_is_gpt2s():
+    torch.manual_seed(0)
+    layer = nn.Linear(99, 99)
+    initialise(layer)
+    assert layer.weight.std().item() == pytest.approx(0.02, rel=0.05)
+
+
 @pytest.mark.bad_input
 def test_bad_input_is_named():
     with pytest.raises(ConfigError, match="std must be above 0 and finite, but it is 0"):

@@ -19,10 +19,10 @@ def images(b):
     return torch.randn(b, 3, 15, 15, generator=torch.Generator().manual_seed(0))
 
 
-def make() -> ViT:
+def make(pool="mean") -> ViT:
     torch.manual_seed(0)
     shape = {"image_size": 15, "patch": 5, "channels": 3, "classes": 7, "depth": 2}
-    return ViT(ViTConfig(**shape, block=BlockConfig(d=20, heads=5), pool="mean")).eval()
+    return ViT(ViTConfig(**shape, block=BlockConfig(d=20, heads=5), pool=pool)).eval()
 
 
 def test_autoencoder_predicts_from_what_it_sees_alone_and_is_scored_on_the_rest():
@@ -51,8 +51,46 @@ def test_autoencoder_puts_each_patch_back_in_its_place():
     assert_close(reconstruction[:, keep], expected, atol=1e-5, rtol=1e-5)
 
 
+def test_defaults_and_how_it_starts():
+    torch.manual_seed(0)
+    block = BlockConfig(d=64, heads=4)
+    coder = MaskedAutoencoder(ViT(ViTConfig(image_size=40, patch=4, block=block)))
+    assert coder.hidden == 75 and len(coder.blocks) == 1
+    assert coder.positions.std().item() == pytest.approx(0.02, rel=0.05)
+    assert coder.mask_token.std().item() == pytest.approx(0.02, rel=0.3)
+
+
+@pytest.mark.parametrize("pool", ["class", "mean"])
+def test_the_decoder_by_hand(pool):
+    coder, x = MaskedAutoencoder(make(pool), depth=2, mask_ratio=6 / 9), images(2)
+    reconstruction, hidden = coder(x, torch.Generator().manual_seed(0))
+    y = coder.mask_token.expand(2, 9, -1).clone()
+    for row in range(2):
+        keep = (~hidden[row]).nonzero()[:, 0]
+        y[row, keep] = coder.vit.encode(x[row : row + 1], keep[None])[0, pool == "class" :]
+    y = y + coder.positions
+    for block in coder.blocks:
+        y = block(y)
+    assert_close(reconstruction, coder.head(coder.norm(y)), atol=1e-5, rtol=1e-5)
+    assert not torch.equal(hidden[0], hidden[1])
+
+
+def test_what_was_seen_may_be_in_half_precision():
+    coder = MaskedAutoencoder(make())
+    with torch.autocast("cpu", torch.bfloat16):
+        reconstruction, _ = coder(images(2), torch.Generator().manual_seed(0))
+    precise, _ = coder(images(2), torch.Generator().manual_seed(0))
+    assert_close(reconstruction.float(), precise, atol=0.05, rtol=0.05)
+
+
+def test_one_patch_may_be_hidden_or_seen():
+    assert [MaskedAutoencoder(make(), mask_ratio=r / 9).hidden for r in (1, 8)] == [1, 8]
+
+
 @pytest.mark.bad_input
 def test_bad_input_is_named():
-    for ratio in (0.0, 1.0):
+    with pytest.raises(ConfigError, match="^depth must be a whole number"):
+        MaskedAutoencoder(make(), depth=0)
+    for ratio in (-0.1, 0.0, 0.05, 0.95, 1.0):
         with pytest.raises(ConfigError, match="at least one and leave at least one"):
             MaskedAutoencoder(make(), mask_ratio=ratio)

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models, trainers
 from attnoise.data import load_shakespeare
 from attnoise.errors import ConfigError, DataError
 from attnoise.transformers import BytePairTokenizer, CharacterTokenizer, SymbolTokenizer
-from attnoise.transformers.tokenizers import PIECES
+from attnoise.transformers.tokenizers import PIECES, merge
 
 TEXT = "the cat sat on the mat; the cats sat there. Ever and ever and ever!\n" * 3
 
@@ -93,6 +93,54 @@ def test_special_tokens_come_first():
     assert len(tokenizer) == 4
 
 
+def test_what_no_file_can_hold_becomes_a_sign_of_its_own():
+    tokenizer = BytePairTokenizer()
+    assert tokenizer.encode("a\ud800b") == [97, 63, 98]
+    assert tokenizer.decode([97, 0xFF, 98]) == "a\ufffdb"
+    assert tokenizer.encode("") == [] and tokenizer.decode([]) == ""
+    assert len(BytePairTokenizer.train(TEXT, 256)) == 256
+
+
+def test_merge_replaces_from_the_left():
+    assert merge([1, 1, 1, 2, 1, 1], (1, 1), 9) == [9, 1, 2, 9]
+    assert merge([1, 2], (1, 2), 9) == [9] and merge([2], (1, 2), 9) == [2]
+
+
+def test_merges_count_from_256_and_the_first_and_last_token_may_be_merged():
+    tokenizer = BytePairTokenizer([(0, 255), (256, 256)])
+    assert len(tokenizer) == 258 and tokenizer.bytes[257] == b"\x00\xff" * 2
+    assert tokenizer.decode([257, 97])[-1] == "a"
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: SymbolTokenizer([], special=["<pad>"]), ConfigError, "^symbols must be at least one"),
+        (lambda: SymbolTokenizer("ab", special=["a"]), ConfigError, "but 'a' comes twice"),
+        (lambda: SymbolTokenizer("ab").decode([0, 2]), DataError, "^tokens must lie between 0 and 1, but there is 2"),
+        (lambda: SymbolTokenizer("ab").decode([-1]), DataError, "there is -1"),
+        (lambda: BytePairTokenizer().decode([256]), DataError, "^tokens must lie between 0 and 255, but there is 256"),
+        (lambda: BytePairTokenizer([(1, 2, 3)]), ConfigError, r"merge 0 is \(1, 2, 3\)"),
+        (lambda: BytePairTokenizer([(1, 2), (3, 257)]), ConfigError, r"merge 1 is \(3, 257\)"),
+        (lambda: BytePairTokenizer([(-1, 2)]), ConfigError, r"merge 0 is \(-1, 2\)"),
+    ],
+)  # fmt: skip
+def test_each_argument_is_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+@pytest.mark.bad_input
+def test_a_long_vocabulary_is_cut_in_the_message():
+    letters = [chr(97 + i) for i in range(26)] + [chr(65 + i) for i in range(10)]
+    with pytest.raises(DataError) as caught:
+        SymbolTokenizer(letters).encode("9876543")
+    assert f" {' '.join(letters[:30])} ..., but it holds '3', '4', '5', '6', '7'; drop" in str(
+        caught.value
+    )
+
+
 @pytest.mark.bad_input
 def test_bad_input_is_named():
     with pytest.raises(
@@ -101,8 +149,8 @@ def test_bad_input_is_named():
         CharacterTokenizer("ab").encode("aßbé")
     with pytest.raises(ConfigError, match="text must not be empty"):
         CharacterTokenizer("")
-    with pytest.raises(ConfigError, match="each come once, but 'a' comes twice"):
-        SymbolTokenizer(["a", "a"])
+    with pytest.raises(ConfigError, match="each come once, but 'b' comes twice"):
+        SymbolTokenizer(["a", "b", "b"])
     with pytest.raises(
         ConfigError, match="vocab must be at least 256, one per byte, but it is 255"
     ):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from attnoise.attention import record_weights
-from attnoise.errors import ConfigError, ShapeError
+from attnoise.errors import ConfigError, DataError, ShapeError
 from attnoise.transformers import (
     BlockConfig,
     ViT,
@@ -16,6 +16,7 @@ from attnoise.transformers import (
     patchify,
     unpatchify,
 )
+from attnoise.transformers.vit import roll_out
 from transformers import ViTConfig as TheirConfig
 from transformers import ViTForImageClassification
 
@@ -108,6 +109,12 @@ def test_rollout_is_the_product_by_hand():
     assert_close(flow, (second + eye) @ (first + eye) / 4)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_rollout_is_as_precise_as_the_weights(dtype):
+    weights = torch.rand(2, 3, 5, 5, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    assert roll_out([weights, weights]).dtype == dtype
+
+
 def test_hidden_patches_have_no_influence_on_what_is_seen():
     model, x = make(), images(2)
     keep = torch.tensor([[0, 4, 7], [8, 1, 2]])
@@ -119,10 +126,71 @@ def test_hidden_patches_have_no_influence_on_what_is_seen():
     assert seen.shape == (2, 4, 20)
 
 
+def test_defaults():
+    assert ViTConfig() == ViTConfig(
+        image_size=28, patch=4, channels=1, classes=10, depth=4, block=BlockConfig(d=96, heads=4),
+        pool="class",
+    )  # fmt: skip
+    assert_close(unpatchify(patchify(images(2, c=1), 5), 5), images(2, c=1), atol=0, rtol=0)
+
+
+def test_weights_start_as_they_should():
+    torch.manual_seed(0)
+    model = ViT(ViTConfig(image_size=80, patch=5, channels=3, block=BlockConfig(d=64, heads=4)))
+    assert model.positions.std().item() == pytest.approx(0.02, rel=0.05)
+    assert model.patches.weight.std().item() == pytest.approx(75**-0.5, rel=0.05)
+    assert not model.class_token.any() and model.class_token.shape == (1, 64)
+
+
+@pytest.mark.parametrize("pool", ["class", "mean"])
+def test_the_model_by_hand(pool):
+    model, x = make(pool), images(2)
+    model.dropout = torch.nn.Hardtanh(-0.5, 0.5)
+    with torch.no_grad():
+        model.class_token.add_(1.0)
+    y = model.patches(patchify(x, 5))
+    first = model.class_token.expand(2, -1, -1)
+    y = (torch.cat([first, y], dim=1) + model.positions).clamp(-0.5, 0.5)
+    for block in model.blocks:
+        y = block(y)
+    y = model.norm(y)
+    assert_close(model(x), model.head(y[:, 0] if pool == "class" else y.mean(dim=1)))
+    assert ViT(ViTConfig(block=BlockConfig(d=12, heads=3, dropout=0.25))).dropout.p == 0.25
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("name", ["image_size", "patch", "channels", "classes", "depth"])
+def test_sizes_are_at_least_one(name):
+    with pytest.raises(ConfigError, match=f"^{name} must be a whole number of at least 1"):
+        ViTConfig(**{name: 0})
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: patchify(images(1), 0), "^p must be a whole number"),
+        (lambda: patchify(images(1)[0], 5), r"^images must have shape .* \(3, 15, 15\)"),
+        (lambda: patchify(images(1)[:, :, :10, :14], 5), r"^images must have shape .* \(1, 3, 10, 14\)"),
+        (lambda: patchify(images(1)[:, :, :14, :10], 5), r"^images must have shape .* \(1, 3, 14, 10\)"),
+        (lambda: unpatchify(torch.zeros(1, 9, 12), 0), "^p must be a whole number"),
+        (lambda: unpatchify(torch.zeros(1, 9, 12), 2, 0), "^c must be a whole number"),
+        (lambda: unpatchify(torch.zeros(1, 8, 12), 2, 3), r"a square number, 12\) .* \(1, 8, 12\)"),
+        (lambda: unpatchify(torch.zeros(1, 9, 13), 2, 3), r"a square number, 12\) .* \(1, 9, 13\)"),
+        (lambda: unpatchify(torch.zeros(9, 12), 2, 3), r"a square number, 12\) .* \(9, 12\)"),
+        (lambda: make().encode(images(1), torch.tensor([[0, 9]])), "^keep must lie between 0 and 8"),
+        (lambda: roll_out([]), "^weights must be those of at least one block"),
+    ],
+)  # fmt: skip
+def test_each_argument_is_named(call, message):
+    with pytest.raises((ConfigError, DataError, ShapeError), match=message):
+        call()
+
+
 @pytest.mark.bad_input
 def test_bad_input_is_named():
     with pytest.raises(
-        ShapeError, match=r"images must have shape \(batch, 3, 15, 15\).*\(2, 1, 15"
+        ShapeError, match=r"^images must have shape \(batch, 3, 15, 15\).*\(2, 1, 15"
     ):
         make()(images(2, c=1))
     with pytest.raises(ShapeError, match="multiples of p = 4"):

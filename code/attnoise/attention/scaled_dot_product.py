@@ -59,7 +59,7 @@ def attention(
     query, key, value = query.to(wide), key.to(wide), value.to(wide)
     scores = torch.einsum("...nk,...mk->...nm", query * scale, key)  # *b n m
     if bias is not None:
-        scores = scores + bias
+        scores = scores + bias.to(wide)
     if mask is not None:
         # The lowest finite number instead of -inf: a row with no True stays free of NaN.
         scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)

@@ -90,7 +90,7 @@ class DiTConfig:
         choose("conditioning", self.conditioning, CONDITIONINGS)
         choose("positions", self.positions, dict.fromkeys(("sincos", "learned")))
         check_sizes(**{name: getattr(self, name) for name in SIZES})
-        check_positive(norm_eps=self.norm_eps, label_std=self.label_std)
+        check_positive(label_std=self.label_std)
         check_classes(self.classes, self.null_class)
         if self.image_size % self.patch:
             raise ConfigError(
@@ -108,7 +108,7 @@ class DiTConfig:
                 "conditioning must not be 'cross_attention' if a text takes it, but context_width "
                 f"is {self.context_width}; use 'adaln_zero' or 'in_context'."
             )
-        self.block()  # knows which mlp there is
+        self.block()  # checks mlp and norm_eps
 
     def block(self) -> BlockConfig:
         """Return the shape of each block."""
@@ -132,7 +132,7 @@ def grid_positions(side: int, d: int) -> Float[Tensor, "n d"]:
     Source: Peebles & Xie 2022, section 3.2; Vaswani et al. 2017, section 3.5, arXiv:1706.03762.
     """
     frequencies = 10_000.0 ** (-torch.arange(d // 4, dtype=torch.float64) / (d / 4))
-    angles = torch.arange(side, dtype=torch.float64)[:, None] * frequencies  # side d/4
+    angles = torch.arange(side)[:, None] * frequencies  # side d/4
     axis = torch.cat([angles.sin(), angles.cos()], dim=-1)  # side d/2
     columns, rows = axis.repeat(side, 1), axis.repeat_interleave(side, dim=0)
     return torch.cat([columns, rows], dim=-1).float()

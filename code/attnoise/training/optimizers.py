@@ -20,7 +20,9 @@ def orthogonalise(
 
     X <- a X + (b A + c A A) X, A = X X^T, five times
 
-    The three numbers are tuned for speed: the values end between about 0.7 and 1.2, not at 1.
+    The three numbers are tuned for speed: after five rounds every value above about 0.2 % of the
+    Frobenius norm lies between 0.68 and 1.21, not at 1. Smaller ones grow some hundredfold, and can
+    stay far below: of a Gaussian 512 x 512 matrix, about one in fifty.
 
     Args:
         matrix: Any real matrix; float32 throughout (torch.optim.Muon casts to bfloat16, which
