@@ -3,13 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from tests.evaluation.samples import draw
 
 from attnoise.errors import ConfigError, DataError
 from attnoise.evaluation.intervals import Estimate, bootstrap_interval, wilson_interval
-
-
-def draw(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
 
 
 def test_wilson_interval_by_the_formula():

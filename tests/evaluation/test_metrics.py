@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from tests.evaluation.samples import draw
 
 from attnoise.errors import ConfigError, DataError, ShapeError
+from attnoise.evaluation.energy import energy_distance
 from attnoise.evaluation.metrics import (
     frechet_distance,
     frechet_floor,
@@ -15,10 +17,6 @@ from attnoise.evaluation.metrics import (
     two_sample_test,
     wilson_interval,
 )
-
-
-def draw(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
 
 
 def with_moments(x, mean, root):
@@ -79,6 +77,24 @@ def test_two_sample_test_scores_half_on_alike_and_one_on_unlike():
     assert alike.low < 0.5 < alike.high
     assert two_sample_test(draw(300, 4), 3 * draw(300, 4, seed=1)).low > 0.75  # spread alone
     assert two_sample_test(draw(300, 4), draw(300, 4, seed=1) + 3).value > 0.95
+
+
+def test_a_forest_sees_how_numbers_move_together_and_a_linear_classifier_does_not():
+    apart, tied = draw(300, 2), draw(300, 2, seed=1)
+    tied[:, 1] = tied[:, 0]  # each number alone is distributed as before
+    assert two_sample_test(apart, tied).low < 0.55
+    assert two_sample_test(apart, tied, classifier="forest").low > 0.8
+    with pytest.raises(ConfigError, match="linear"):
+        two_sample_test(apart, tied, classifier="oracle")
+
+
+def test_energy_distance_by_hand_and_of_a_set_that_is_too_narrow():
+    a, b = np.array([[0.0], [2.0]]), np.array([[1.0], [3.0]])
+    # E|x - y| = (1 + 3 + 1 + 1) / 4, E|x - x'| = E|y - y'| = 2 over different samples
+    assert energy_distance(a, b) == pytest.approx(2 * 1.5 - 2 - 2)
+    x, y = draw(2000, 2), draw(2000, 2, seed=1)
+    assert abs(energy_distance(x, y)) < 0.005
+    assert energy_distance(x, 0.5 * y) > 0.05  # a set that is too narrow is seen
 
 
 def test_nan_and_misfits_are_named():

@@ -9,6 +9,7 @@ from attnoise.errors import DataError, ShapeError
 from attnoise.evaluation.picture_parser import (
     UNCLEAR,
     DetectedObject,
+    _unmix,
     parse_pictures,
     score_caption,
     score_captions,
@@ -159,3 +160,65 @@ def test_a_size_counts_by_the_middle_of_both(drawn):
     for text in (small, large):
         images = draw_captions([parse_caption(text)] * 40, torch.Generator().manual_seed(4))
         assert {str(each.object) for found in parse_pictures(images) for each in found} == {text}
+
+
+def empty():
+    return torch.full((1, 3, SIDE, SIDE), -0.8)
+
+
+def test_pixels_beyond_the_range_are_cut_off():
+    captions = [parse_caption("a large red circle"), parse_caption("a small blue square")]
+    images = draw_captions(captions, torch.Generator().manual_seed(4))
+    for factor in (1.5, 3.0):
+        far = factor * images
+        assert parse_pictures(far) == parse_pictures(far.clamp(-1, 1))
+    dark, light = empty(), empty()
+    dark[:, :, :16], light[:, :, :16] = -5.0, 5.0
+    assert parse_pictures(dark) == parse_pictures(dark.clamp(-1, 1))
+    assert parse_pictures(light) == parse_pictures(light.clamp(-1, 1))
+
+
+def test_abundances_lie_between_none_and_all():
+    paint = torch.tensor([[0.8, 0.0, 0.0], [0.0, 0.0, 0.6]])
+    light = torch.tensor([[2.0, 0.0, 0.0], [-1.0, 0.0, 0.3]]).T[None, :, None]  # 1 3 1 2
+    abundances, best = _unmix(light, paint)
+    torch.testing.assert_close(abundances[0, :, 0], torch.tensor([[1.0, 0.0], [0.0, 0.5]]))
+    assert best[0, 0].tolist() == [0, 1]
+
+
+def test_pixels_that_touch_at_a_corner_are_one_object_and_specks_are_none():
+    image = empty()
+    for start in (10, 12):  # two squares of four pixels that share a corner
+        image[:, 0, start : start + 2, start : start + 2] = 0.8
+    assert len(parse_pictures(image)[0]) == 1
+    image[:, 0, 1, 1:4] = 0.8  # three pixels, read before the rest
+    image[:, 2, 28:30, 2:4] = 0.8
+    assert len(parse_pictures(image)[0]) == 2
+
+
+def test_what_is_unclear_is_written_as_a_question_mark():
+    image = empty()
+    image[:, 0, 4:8, 4:28] = 0.8
+    assert parse_pictures(image)[0][0].object.shape == "?"
+
+
+@pytest.mark.parametrize(
+    ("away", "relation"),
+    [
+        ((0.5, 0.0), "left of"),
+        ((-0.5, 0.0), "right of"),
+        ((0.0, 0.5), "above"),
+        ((0.0, -0.5), "below"),
+        ((3.0, 3.0), "left of"),  # as far on both axes: the horizontal one decides
+        ((-3.0, 3.0), "right of"),
+    ],
+)
+def test_a_relation_holds_however_near_the_two_are(away, relation):
+    asked = parse_caption(f"a small red circle {relation} a large blue square")
+    first, second = asked.objects
+    found = [DetectedObject(first, 9.0, 9.0), DetectedObject(second, 9.0 + away[0], 9.0 + away[1])]
+    assert score_caption(asked, found).relation
+    opposite = {"left of": "right of", "above": "below"}
+    other = {**opposite, **{b: a for a, b in opposite.items()}}[relation]
+    wrong = parse_caption(f"a small red circle {other} a large blue square")
+    assert not score_caption(wrong, found).relation

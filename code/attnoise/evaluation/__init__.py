@@ -11,6 +11,7 @@ from ..lazy import import_name, names_of
 _HOMES = {
     "baselines": ("PerClassGaussian", "class_means"),
     "classifiers": ("DigitClassifier", "MnistClassifier", "digit_classifier", "mnist_classifier"),
+    "energy": ("energy_distance",),
     "grapheme_to_phoneme": ("GraphemeToPhonemeRules",),
     "intervals": ("Estimate", "bootstrap_interval", "wilson_interval"),
     "metrics": (
