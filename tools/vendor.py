@@ -3,13 +3,14 @@
 `web/vendor/package-lock.json` pins the packages and `web/vendor/sha256.json` the files that are
 needed; only these go to `web/vendor/dist`, where the site's build takes them. What lies there
 already and is right is not fetched again. KaTeX, and node to run it, set the formulas: without them
-no book is built. Without onnxruntime it is, and figures that run a model show recorded results;
-with CI=true that is an error, too.
+no book is built. Without onnxruntime it is, and figures that run a model show recorded results, and
+without the typefaces it is, in those of the reader's machine; with CI=true that is an error, too.
 """
 
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -56,6 +57,11 @@ def missing(folder: Path) -> list[str]:
     return absent
 
 
+def packages(files: list[str]) -> list[str]:
+    """Return the names of the packages that some files belong to."""
+    return sorted({re.match(r"(@[^/]+/)?[^/]+", file)[0] for file in files})
+
+
 def find(tool: str) -> str:
     """Return where node or npm is: the system's, or one from PyPI put beside Python."""
     beside = Path(sys.executable).parent
@@ -87,7 +93,7 @@ def fetch(folder: Path) -> None:
 
 
 def main(folder: Path = VENDOR) -> int:
-    needed = True  # until node and KaTeX are there
+    needed, absent = True, []  # until node and KaTeX are there
     try:
         find("node")
         absent = missing(folder)
@@ -107,8 +113,9 @@ def main(folder: Path = VENDOR) -> int:
             return 1
         strict = os.environ.get("CI") == "true"
         print(
-            f"{'Error' if strict else 'Note'}: could not fetch onnxruntime-web ({error}); figures "
-            "that run a model will show recorded results only. `make book` tries again.",
+            f"{'Error' if strict else 'Note'}: could not fetch {' and '.join(packages(absent))} "
+            f"({error}). Without onnxruntime-web, figures that run a model show recorded results; "
+            "without the typefaces, letters are those of the machine. `make book` tries again.",
             file=sys.stderr,
         )
         return int(strict)

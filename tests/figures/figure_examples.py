@@ -2,7 +2,6 @@
 
 from functools import cache
 
-import matplotlib.pyplot as plt
 import torch
 
 from attnoise.data import draw_captions, ring_of_gaussians
@@ -21,7 +20,7 @@ from attnoise.figures import (
     solver_paths,
     studio,
 )
-from attnoise.figures.explore import Control, explore
+from attnoise.figures.charts import Bars, Control, Curves, Heat, Pictures, chart
 from attnoise.transformers import GPT, BytePairTokenizer, GPTConfig, modern_block
 
 KEYS = torch.tensor([[1.5, 0.25], [0.2, 1.0], [-1.75, 1.0], [-1.0, -0.7], [0.85, -1.5]])
@@ -114,26 +113,46 @@ def trajectory():
     return reverse_trajectory(*trajectory_arrays())
 
 
-def draw_frame(width, kind):
-    figure, ax = plt.subplots(figsize=(3.2, 1.6))
-    ax.bar(range(3), [1, width, 2], color="#4B3FA8" if kind == "a" else "#A15C00")
-    return figure
+def panels(width, kind):
+    """One panel of each kind; what they hold depends on both controls."""
+    generator = torch.Generator().manual_seed(width)
+    images = 2 * torch.rand(11, 1, 8, 8, generator=generator) - 1
+    colours = 2 * torch.rand(1, 3, 16, 16, generator=generator) - 1
+    cells = torch.randn(7, 7, generator=generator)
+    bars = torch.rand(2, 5, generator=generator)
+    line = torch.arange(13) ** 0.5 * width
+    first, *others = ["knight", "o"][: 1 + (kind == "a")]
+    return [
+        Pictures("image", images[:1]),
+        Heat("map", cells, low=-3, high=3, unit=" of 49"),
+        Pictures("in colour", colours),
+        Bars("abcde", {"one row": bars[0], "another": bars[1]}, label="part of all", title="parts"),
+        Curves(range(13), {"root": line, "half": line / 2}, label="size", across="steps taken"),
+        Pictures("eleven of them", images),
+        Bars(
+            [first, *others, "more"],
+            bars[0, : 2 + len(others)],
+            label="probability",
+            level=True,
+            tones=["data", *["prediction"] * (1 + len(others))],
+            key={"data": "the truth", "prediction": "other tokens"},
+        ),
+    ]
 
 
 @cache
-def frames():
+def charting():
     controls = {
         "width": Control(label="Width", values=[1, 2, 3], start=2, unit=" px"),
         "kind": Control(label="Kind", values=["a", "b"]),
     }
-    return explore(
-        draw_frame,
+    return chart(
+        panels,
         lambda width, kind: f"Kind {kind} has width {width}.",
         controls,
-        title="Bars <of> a width",
-        alt='Three bars, "the middle one" as tall as the width says.',
+        title="Panels <of> a width",
+        alt='Panels, "the curve" as high as the width says.',
         play={"control": "width", "seconds": 0.3},
-        dpi=96,
     )
 
 
@@ -149,5 +168,5 @@ ALL = {
     "latent_plane": moving,
     "reverse_trajectory": trajectory,
     "playground": writing,
-    "frames": frames,
+    "chart": charting,
 }

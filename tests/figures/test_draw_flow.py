@@ -44,7 +44,7 @@ def test_particles_end_in_a_single_point():
 def test_more_steps_end_nearer_and_the_sentence_says_so():
     gaps = [flowing().numbers(t=0.0, steps=n, solver="Euler")["gap"] for n in (1, 4, 32)]
     assert gaps[0] > gaps[1] > gaps[2]
-    assert f"{gaps[0]:.2f} from the nearest" in flowing().sentence(t=0.0, steps=1, solver="Euler")
+    assert f"{gaps[0]:.3f} from the nearest" in flowing().sentence(t=0.0, steps=1, solver="Euler")
     assert "1 step, 1 calls" in flowing().sentence(t=0.0, steps=1, solver="Euler")
 
 

@@ -16,8 +16,7 @@ from tests.figures.figure_examples import (
     KEYS,
     SCHEDULE,
     VALUES,
-    draw_frame,
-    frames,
+    charting,
     painting,
     trajectory_arrays,
 )
@@ -36,21 +35,29 @@ from attnoise.figures import (
     rotary_pair,
 )
 from attnoise.figures import explore as explore_module
-from attnoise.figures.explore import WIDGET_VIEW, Control, explore, live, rounded
+from attnoise.figures.explore import WIDGET_VIEW, Control, live, rounded
 
 TWO = {"width": Control(label="Width", values=[1, 2])}
+
+
+def draw_bars(width):
+    figure, ax = plt.subplots(figsize=(3.2, 1.6))
+    ax.bar(range(3), [1, width, 2])
+    return figure
 
 
 def bare(**changes):
     """A figure with one control, or with what a test changes."""
     given = {
-        "draw": lambda width: draw_frame(width, "a"),
+        "script": "chart",
+        "data": {},
+        "draw": draw_bars,
         "describe": lambda width: f"Width {width}.",
         "controls": TWO,
         "title": "Bars",
         "alt": "Three bars.",
     }
-    return explore(**{**given, **changes})
+    return live(**{**given, **changes})
 
 
 # What a cell stores ------------------------------------------------------------------------------
@@ -78,10 +85,13 @@ def test_same_figure_gives_same_bytes(name):
 def test_html_keeps_the_contract(name):
     figure = ALL[name]()
     text = figure.html()
-    assert text.startswith('<figure class="pan-fig">') and text.endswith("</figure>")
+    assert text.startswith('<figure class="pan-fig" data-script=') and text.endswith("</figure>")
     assert not re.search(r"\sid=", text.split("<style>")[0] + text.split("</style>")[1])
-    assert text.count('<input type="range"') == len(figure.controls)
-    assert text.count('autocomplete="off" disabled></label>') == len(figure.controls)
+    rows = [control for control in figure.controls.values() if control.choice]
+    assert text.count('<input type="range"') == len(figure.controls) - len(rows)
+    assert text.count('<input type="radio"') == sum(len(control.values) for control in rows)
+    assert text.count(" disabled>") == text.count("<input ")  # the script wakes them up
+    assert text.count(" checked disabled>") == text.count('role="radiogroup"') == len(rows)
     assert '<output class="pan-fig-words" aria-live="polite">' in text
     assert "document.currentScript.closest" in text and "http://www.w3.org" in text
     assert not re.search(r'(src|href)="(?!data:)', text)
@@ -89,35 +99,35 @@ def test_html_keeps_the_contract(name):
 
 
 def test_html_escapes_what_authors_write():
-    text = frames().html()
-    assert "Bars &lt;of&gt; a width" in text and "&quot;the middle one&quot;" in text
+    text = charting().html()
+    assert "Panels &lt;of&gt; a width" in text and "&quot;the curve&quot;" in text
     page = json.loads(text.split('class="pan-fig-data">')[1].split("</script>")[0])
-    assert page["alt"] == frames().alt
+    assert page["alt"] == charting().alt
     assert "</script" not in json.dumps(bare(alt="</script><b>").html().split("<script")[1][:-9])
-
-
-def test_frames_stand_in_the_order_of_the_controls():
-    figure = frames()
-    page = json.loads(figure.html().split('class="pan-fig-data">')[1].split("</script>")[0])
-    said = [sentence for _, sentence in page["data"]]
-    assert said == [f"Kind {k} has width {w}." for w in (1, 2, 3) for k in ("a", "b")]
-    assert len({address for address, _ in page["data"]}) == 6
 
 
 def test_colab_gets_the_widgets_alone(monkeypatch):
     monkeypatch.setitem(sys.modules, "google.colab", object())
-    assert "text/html" not in frames()._repr_mimebundle_()[0]
+    assert "text/html" not in charting()._repr_mimebundle_()[0]
 
 
 def test_widgets_recompute_in_a_kernel():
-    box = frames().widget()
+    box = charting().widget()
     width, kind, picture, words = box.children
+    assert (type(width).__name__, type(kind).__name__) == ("SelectionSlider", "ToggleButtons")
     assert words.value == "<p>Kind a has width 2.</p>"
     before = picture.value
     width.value = 3
     assert words.value == "<p>Kind a has width 3.</p>" and picture.value != before
     kind.value = "b"
-    assert picture.value == frames().png(width=3, kind="b")
+    assert picture.value == charting().png(width=3, kind="b")
+
+
+def test_words_are_a_choice_and_numbers_lie_on_a_slider():
+    assert Control(label="Solver", values=["Euler", "Heun"]).choice is True
+    assert Control(label="Steps", values=[1, 2]).choice is False
+    assert Control(label="Class", values=[0, 1], choice=True).choice is True
+    assert Control(label="Size", values=["small", "large"], choice=False).choice is False
 
 
 def test_no_figure_stays_open():
@@ -168,7 +178,7 @@ def test_reverse_trajectory_measures_distance_to_the_end():
 
 # What is refused ---------------------------------------------------------------------------------
 def test_unknown_control_and_value_are_named():
-    figure = frames()
+    figure = charting()
     with pytest.raises(
         ConfigError, match="control must be one of 'width', 'kind', but it is 'wid'"
     ):
@@ -210,7 +220,7 @@ def test_bad_figure(changes, message):
 
 def test_draw_and_describe_must_return_what_they_promise():
     with pytest.raises(ConfigError, match="must return a matplotlib Figure, but it returned Axes"):
-        bare(draw=lambda width: draw_frame(width, "a").axes[0]).png()
+        bare(draw=lambda width: draw_bars(width).axes[0]).png()
     for wrong in ("", "two\nlines", None):
         with pytest.raises(ConfigError, match="one sentence without line breaks"):
             bare(describe=lambda width, wrong=wrong: wrong).sentence()
@@ -218,30 +228,18 @@ def test_draw_and_describe_must_return_what_they_promise():
 
 def test_too_large_a_figure_is_refused(monkeypatch):
     monkeypatch.setattr(explore_module, "HTML_LIMIT", 9_000)
-    with pytest.raises(ConfigError, match=r"within 9,000 bytes, but it has .* use fewer values"):
+    with pytest.raises(
+        ConfigError, match=r"within 9,000 bytes, but it has .* use fewer values or data"
+    ):
         bare().html()
 
 
 def test_live_refuses_unknown_scripts_and_unreadable_data():
-    def figure(script, data):
-        return live(
-            script, data, TWO, draw_frame, lambda width: "Words.", title="Bars", alt="Three bars."
-        )
-
-    with pytest.raises(ConfigError, match=r"script must be one of .*'frames'.*'attention_query'\?"):
-        figure("attention", {})
+    with pytest.raises(ConfigError, match=r"script must be one of .*'chart'.*'attention_query'\?"):
+        bare(script="attention")
     for data in (float("nan"), torch.zeros(2)):
-        broken = live(
-            "frames",
-            data,
-            TWO,
-            lambda width: draw_frame(width, "a"),
-            lambda width: "Words.",
-            title="Bars",
-            alt="Three bars.",
-        )
         with pytest.raises(ConfigError, match="data must be finite numbers"):
-            broken.html()
+            bare(data=data).html()
 
 
 def test_builders_refuse_what_does_not_fit():

@@ -29,7 +29,7 @@ from attnoise.diffusion import (
 )
 from attnoise.figures import between, mnist_like, page_noise
 from attnoise.figures.draw_flow import particles_at
-from attnoise.figures.figure_html import FOLDER, bundle, read, script_names
+from attnoise.figures.figure_html import FOLDER, bundle, code_of, read, script_names
 from attnoise.figures.playground import page_config
 from attnoise.figures.studio import FACTS, page_uniform
 from attnoise.transformers import (
@@ -43,7 +43,8 @@ from attnoise.transformers import (
 from node import MODULES, run_copy, run_modules
 
 NUMERIC = sorted(path.stem for path in MODULES.glob("*.js") if "Twin" in path.read_text("utf8"))
-DRAWING = {"arrow", "canvas", "download", "onnx", "site"}  # they compute nothing
+DRAWING = {"arrow", "axes", "bars", "canvas", "content", "controls", "curves", "download", "grips"}
+DRAWING |= {"legend", "onnx", "shades", "site", "squares"}  # they compute nothing
 CASES = {}  # name: (expression, what it is given, what the package finds)
 LINEAR, TRIG = LinearPath(), TrigPath()
 PATHS = {"linearPath": LINEAR, "trigPath": TRIG}
@@ -438,7 +439,7 @@ def test_a_script_brings_each_module_once_and_before_its_use():
 
 @pytest.mark.parametrize("name", script_names())
 def test_scripts_parse_in_one_scope(tmp_path, name):
-    code = f'"use strict"; (() => {{ {read("runtime.js")}\n{bundle(read(f"{name}.js"))} }})'
+    code = f'"use strict"; (() => {{ {code_of(name)} }})'
     answers = run_modules(tmp_path, [], [("new Function(given.code) && 1", {"code": code})])
     assert answers == [{"value": 1}]
 

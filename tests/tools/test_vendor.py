@@ -84,7 +84,12 @@ def test_without_a_network_the_book_is_built_all_the_same_but_not_in_ci(
 ):
     monkeypatch.setenv("CI", ci)
     assert vendor.main(folder) == code
-    assert "could not fetch onnxruntime-web" in capsys.readouterr().err
+    assert "could not fetch pack (" in capsys.readouterr().err
+
+
+def test_packages_are_named_without_their_files():
+    files = ["@scope/face/LICENSE", "@scope/face/files/a.woff2", "katex/dist/katex.min.js"]
+    assert vendor.packages(files) == ["@scope/face", "katex"]
 
 
 def test_without_katex_no_book_is_built(folder, no_network, monkeypatch, capsys):

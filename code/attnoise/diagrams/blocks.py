@@ -80,10 +80,10 @@ def _modulated(
     scene: Scene, part: Maker, shapes: Shapes, start: float, y: float, name: str
 ) -> float:
     """Draw one modulated sublayer; return the height where its sum ends."""
-    sizes, x, cx = shapes["blocks.0"], 26, 146
+    sizes, x, cx = shapes["blocks.0"], 26, 140
     labels = (f"norm_before_{name}", "norm"), ("scale_and_shift", "scale, shift"), (name, name)
     boxes = [
-        scene.box(cx, y + 18 + 66 * i, label.replace("mlp", "MLP"), part(key, sizes), w=140)
+        scene.box(cx, y + 18 + 66 * i, label.replace("mlp", "MLP"), part(key, sizes), w=128)
         for i, (key, label) in enumerate(labels)
     ]
     times = scene.sign(cx, y + 228, part(f"gate_of_{name}", sizes), "×")
@@ -94,7 +94,7 @@ def _modulated(
         scene.arrow(above.bottom, below.top)
     scene.arrow(times.left, plus.right)
     scene.arrow((282, boxes[1].cy), boxes[1].right)
-    scene.text(249, boxes[1].cy - 10, "shift, scale", kind="note")
+    scene.text(244, boxes[1].cy - 10, "shift, scale", kind="note")
     scene.arrow((282, times.cy), times.right)
-    scene.text(249, times.cy - 10, "gate", kind="note")
+    scene.text(244, times.cy - 10, "gate", kind="note")
     return plus.y + plus.h

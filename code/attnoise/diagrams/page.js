@@ -35,6 +35,12 @@ const show = (part) => {
   );
 };
 
+// What is read out holds what is seen, so that who speaks to the page can name it.
+const nameOf = (title, group) => {
+  const seen = group.textContent.trim();
+  return title.toLowerCase().includes(seen.toLowerCase()) ? title : `${title}: ${seen}`;
+};
+
 const release = () => {
   held = false;
   delete root.dataset.shown;
@@ -48,7 +54,7 @@ Object.keys(parts).forEach((part) => {
     if (i === 0) {
       group.setAttribute("tabindex", "0");
       group.setAttribute("role", "button");
-      group.setAttribute("aria-label", parts[part].title);
+      group.setAttribute("aria-label", nameOf(parts[part].title, group));
     }
     group.addEventListener("pointerenter", () => { if (!held) show(part); });
     group.addEventListener("focus", () => { held = true; show(part); });

@@ -31,10 +31,13 @@ const plane = (svg, side) => {
   });
   const query = arrow(fig, svg, "var(--fig-query)", 3.5);
   const label = fig.add(svg, "text", { class: "halo", style: "fill: var(--fig-query); font-weight: 600" }, "query");
-  const handle = fig.add(svg, "circle", { r: 22, fill: "transparent", class: "pan-fig-handle" });
-  fig.drag(svg, handle, (x, y) => {
-    const [dx, dy] = [(x - middle) / scale, (middle - y) / scale];
-    fig.set({ angle: (Math.atan2(dy, dx) * 180) / Math.PI, length: Math.hypot(dx, dy) });
+  const handle = fig.grip({
+    label: "The query. Left and right arrow keys turn it, up and down change its length.",
+    move(x, y) {
+      const [dx, dy] = [(x - middle) / scale, (middle - y) / scale];
+      fig.set({ angle: (Math.atan2(dy, dx) * 180) / Math.PI, length: Math.hypot(dx, dy) });
+    },
+    key: (right, up) => (right ? fig.step("angle", -right) : fig.step("length", up)),
   });
   return (found) => {
     keys.forEach((key, i) => arrows[i](middle, middle, ...place(key), 0.5 + 0.5 * found.weights[i]));
@@ -42,7 +45,7 @@ const plane = (svg, side) => {
     query(middle, middle, x, y);
     const left = x > side - 60;
     fig.put(label, { x: left ? x - 10 : x + 10, y: Math.min(side - 6, Math.max(16, y + 18)), "text-anchor": left ? "end" : "start" });
-    fig.put(handle, { cx: x, cy: y });
+    handle.put(x, y);
   };
 };
 
@@ -80,7 +83,7 @@ const valueLine = (svg, y, width) => {
     line(svg, place(value), y - 4, place(value), y + 4, { stroke: "var(--fig-edge)" });
     fig.add(svg, "text", { x: place(value), y: y + 34, "text-anchor": "middle" }, fig.number(value));
   }
-  fig.add(svg, "text", { x: 12, y: y - 34, style: "fill: var(--fig-value)" }, "values, and the output between them");
+  fig.add(svg, "text", { x: 12, y: y - 40, style: "fill: var(--fig-value)" }, "values, and the output between them");
   const dots = values.map((value) => fig.add(svg, "circle", { cx: place(value), cy: y, fill: "var(--fig-value)", opacity: 0.6 }));
   const mark = fig.add(svg, "path", { fill: "var(--fig-ink)" });
   const label = fig.add(svg, "text", { y: y - 14, class: "halo", style: "font-weight: 600" });
@@ -95,14 +98,14 @@ const valueLine = (svg, y, width) => {
 
 fig.show((width) => {
   const wide = width >= 560;
-  const side = Math.min(width, 300);
+  const side = wide ? Math.min(360, Math.round(0.45 * width)) : Math.min(width, 340);
   const table = 44 + keys.length * 28;
   const top = wide ? Math.max(side, table) : side + 14 + table;
-  const svg = fig.svg(width, top + 98);
+  const svg = fig.svg(width, top + 104);
   const parts = [
     plane(svg, side),
     wide ? bars(svg, side + 28, Math.max(0, (side - table) / 2), width - side - 28) : bars(svg, 0, side + 14, width),
-    valueLine(svg, top + 58, width),
+    valueLine(svg, top + 64, width),
   ];
   return (where) => {
     const found = lookUp(where);

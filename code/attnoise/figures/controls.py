@@ -1,4 +1,4 @@
-"""The controls of a figure that moves: which values a slider has, and how it names them."""
+"""The controls of a figure that moves: which values each has, and how it names them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from .plots import COLOURS
 
 
 def check_value(name: str, value: Any, values: Sequence[Any]) -> None:
-    """Check that a slider can take a value.
+    """Check that a control can take a value.
 
     Raises:
         ConfigError: It is none of the values; the message lists them.
@@ -22,15 +22,17 @@ def check_value(name: str, value: Any, values: Sequence[Any]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Control:
-    """One slider: what it is called, and the values that it can take.
+    """One slider or row of buttons: what it is called, and the values that it can take.
 
     Args:
-        label: What the reader sees beside the slider, unit included.
-        values: At least two different values, numbers or words, in the order of the slider.
+        label: What the reader sees beside it, unit included.
+        values: At least two different values, numbers or words, in the order of the control.
         start: The value shown first; the first of them if not given.
         digits: Digits after the point in the text of a number; as few as possible if not given.
         unit: Written after each value, as in "°".
-        idea: Whose colour the slider wears, one of plots.COLOURS.
+        idea: Whose colour it wears, one of plots.COLOURS.
+        choice: True for a row of buttons, False for a slider. If not given, words are a choice, and
+            numbers lie on a slider.
 
     Raises:
         ConfigError: There are fewer than two values, two are the same, or start is none of them.
@@ -42,6 +44,7 @@ class Control:
     digits: int | None = None
     unit: str = ""
     idea: str = "ink"
+    choice: bool | None = None
 
     def __post_init__(self) -> None:
         plain = [value.item() if hasattr(value, "item") else value for value in self.values]
@@ -56,6 +59,8 @@ class Control:
             object.__setattr__(self, "start", plain[0])
         check_value(f"start of control {self.label!r}", self.start, self.values)
         choose("idea", self.idea, COLOURS)
+        if self.choice is None:
+            object.__setattr__(self, "choice", all(isinstance(value, str) for value in plain))
 
     def index(self, value: Any) -> int:
         """Return the place of a value, or raise a ConfigError that lists the values."""

@@ -36,7 +36,7 @@ const run = async () => {
   } catch (error) {
     loading = null; // the next stroke tries again
     answer = null;
-    note = "The model could not be loaded here. The recorded digits still work: move the slider.";
+    note = "The model could not be loaded here. The recorded digits still work: choose one.";
     root.dataset.failed = String(error);
   }
   refresh();
@@ -72,7 +72,7 @@ if (canRun) {
   addButton("Clear", () => { clear(); refresh(); });
 }
 // A recorded digit takes the drawing's place, and is read anew once the model is here.
-inputs.forEach((input) => input.addEventListener("input", () => { clear(); if (loading) run(); }));
+fig.moved(() => { clear(); if (loading) run(); });
 
 // The place to draw lies over the svg: a mouse, a pen, a finger, or the keyboard.
 const addPad = (x, y, size) => {
@@ -120,13 +120,35 @@ const square = (svg, x, y, size, count, colour) => {
   return (weights) => cells.forEach((rect, k) => rect.setAttribute("opacity", weights ? Math.min(1, Math.max(0, weights[k])).toFixed(3) : 0));
 };
 
-const bars = (svg, x, y, size, count) => {
-  const wide = size / count;
+// A bar for each digit, on an axis from 0 to 1.
+const AXIS = 26;
+const bars = (svg, x, y, width, height, count) => {
+  for (const part of [0, 0.5, 1]) {
+    const at = y + height * (1 - part);
+    fig.add(svg, "path", { d: `M${x + AXIS} ${at}H${x + width}`, stroke: part ? "var(--fig-rule)" : "var(--fig-edge)" });
+    fig.add(svg, "text", { x: x + AXIS - 6, y: at + 4.5, "text-anchor": "end" }, part);
+  }
+  const wide = (width - AXIS) / count;
   const columns = Array.from({ length: count }, (_, i) => {
-    fig.add(svg, "text", { x: x + (i + 0.5) * wide, y: y + size + 15, "text-anchor": "middle" }, i);
-    return fig.add(svg, "rect", { x: x + i * wide + 1.5, width: wide - 3, fill: "var(--fig-prediction)" });
+    fig.add(svg, "text", { x: x + AXIS + (i + 0.5) * wide, y: y + height + 16, "text-anchor": "middle" }, i);
+    return fig.add(svg, "rect", { x: x + AXIS + i * wide + 1.5, width: wide - 3, fill: "var(--fig-prediction)" });
   });
-  return (p) => columns.forEach((column, i) => fig.put(column, { y: y + size * (1 - (p ? p[i] : 0)), height: size * (p ? p[i] : 0) }));
+  return (p) => columns.forEach((column, i) => fig.put(column, { y: y + height * (1 - (p ? p[i] : 0)), height: height * (p ? p[i] : 0) }));
+};
+
+// Where the four parts lie. Wide: a large pad, beside it the two squares, below these the bars.
+const GAP = 24; // and as much for a name
+const places = (width) => {
+  if (width < 600) {
+    const size = Math.min(220, (width - GAP - 2) / 2);
+    const left = (width - 2 * size - GAP) / 2;
+    const [right, low] = [left + size + GAP, 2 * GAP + size + GAP];
+    return { pad: [left, GAP, size], seen: [right, GAP, size], map: [left, low, size], read: [right, low, size, size], height: low + size + 22 };
+  }
+  const large = Math.round(0.46 * width);
+  const small = (width - large - 2 * GAP) / 2;
+  const [x, low] = [large + GAP, 2 * GAP + small + 8];
+  return { pad: [0, GAP, large], seen: [x, GAP, small], map: [x + small + GAP, GAP, small], read: [x, low, width - x, GAP + large - low - 20], height: GAP + large + 4 };
 };
 
 const readOut = (values) => {
@@ -137,34 +159,32 @@ const readOut = (values) => {
 };
 
 fig.show((width) => {
-  const size = Math.min(220, (width - 26) / 2);
-  const left = (width - 2 * size - 24) / 2;
-  const [x, y] = [[left, left + size + 24], [24, size + 72]];
-  const svg = fig.svg(width, 2 * size + 94);
-  stage.style.position = "relative";
-  const names = [["draw here", 0, 0], ["what the model sees", 1, 0], ["roll-out", 0, 1], ["what it reads", 1, 1]];
-  for (const [name, i, j] of names) {
-    fig.add(svg, "rect", { x: x[i], y: y[j], width: size, height: size, fill: "none", stroke: "var(--fig-edge)" });
-    fig.add(svg, "text", { x: x[i], y: y[j] - 8 }, name);
+  const at = places(width);
+  const svg = fig.svg(width, at.height);
+  const [[padX, padY, size], [seenX, seenY, seenSize]] = [at.pad, at.seen];
+  for (const [name, [x, y, side]] of [["draw here", at.pad], ["what the model sees", at.seen], ["roll-out", at.map]]) {
+    fig.add(svg, "rect", { x: x + 0.5, y: y + 0.5, width: side - 1, height: side - 1, fill: "none", stroke: "var(--fig-edge)" });
+    fig.add(svg, "text", { x, y: y - 8 }, name);
   }
-  const hint = fig.add(svg, "text", { x: x[0] + size / 2, y: y[0] + size / 2, "text-anchor": "middle" }, canRun ? "" : "on the website");
+  fig.add(svg, "text", { x: at.read[0] + AXIS, y: at.read[1] - 12 }, "probability");
+  const hint = fig.add(svg, "text", { x: padX + size / 2, y: padY + size / 2, "text-anchor": "middle" }, canRun ? "" : "on the website");
   const lines = fig.add(svg, "path", { fill: "none", stroke: "var(--fig-ink)", "stroke-width": (2 * PEN * size) / SIDE, "stroke-linecap": "round", "stroke-linejoin": "round" });
   const tip = fig.add(svg, "circle", { r: 4, fill: "none", stroke: "var(--fig-prediction)", "stroke-width": 2 });
-  const [image, map] = [square(svg, x[1], y[0], size, SIDE, "var(--fig-ink)"), square(svg, x[0], y[1], size, grid, "var(--fig-value)")];
+  const [image, map] = [square(svg, ...at.seen, SIDE, "var(--fig-ink)"), square(svg, ...at.map, grid, "var(--fig-value)")];
   for (let i = 1; i < grid; i += 1) {
-    const at = (i * size) / grid;
-    fig.add(svg, "path", { d: `M${x[1] + at} ${y[0]}v${size}M${x[1]} ${y[0] + at}h${size}`, stroke: "var(--fig-rule)" });
+    const step = (i * seenSize) / grid;
+    fig.add(svg, "path", { d: `M${seenX + step} ${seenY}v${seenSize}M${seenX} ${seenY + step}h${seenSize}`, stroke: "var(--fig-rule)" });
   }
-  const probabilities = bars(svg, x[1], y[1], size, logits[0].length);
-  const pad = canRun ? addPad(x[0], y[0], size) : null;
+  const probabilities = bars(svg, ...at.read, logits[0].length);
+  const pad = canRun ? addPad(padX, padY, size) : null;
   return ({ digit }) => {
-    const at = labels.indexOf(digit);
-    const found = strokes.length ? answer : { logits: logits[at], sources: sources[at] };
-    const pixels = ([px, py]) => `${(x[0] + (px * size) / SIDE).toFixed(1)} ${(y[0] + (py * size) / SIDE).toFixed(1)}`;
+    const row = labels.indexOf(digit);
+    const found = strokes.length ? answer : { logits: logits[row], sources: sources[row] };
+    const pixels = ([px, py]) => `${(padX + (px * size) / SIDE).toFixed(1)} ${(padY + (py * size) / SIDE).toFixed(1)}`;
     lines.setAttribute("d", strokes.map((line) => `M${pixels(line[0])}L${line.map(pixels).join("L")}`).join(""));
     hint.setAttribute("opacity", strokes.length ? 0 : 1);
     const here = pad && document.activeElement === pad;
-    fig.put(tip, { cx: x[0] + (point.x * size) / SIDE, cy: y[0] + (point.y * size) / SIDE, opacity: here && pad.matches(":focus-visible") ? 1 : 0 });
+    fig.put(tip, { cx: padX + (point.x * size) / SIDE, cy: padY + (point.y * size) / SIDE, opacity: here && pad.matches(":focus-visible") ? 1 : 0 });
     image([...seen()].map((v) => (v + 1) / 2));
     map(found && found.sources.map((weight) => (weight * grid * grid - 0.5) / 1.5));
     probabilities(found && softmax(found.logits));

@@ -78,13 +78,15 @@ def draw_digit(
     }
     shown = {label: i for i, label in enumerate(data["labels"])}
 
+    digits = Control(label="Recorded test digit", values=data["labels"], idea="data", choice=True)
+
     def found(digit):
         return {name: data[name][shown[digit]] for name in ("logits", "sources")}
 
     return live(
         "draw_digit",
         data,
-        {"digit": Control(label="Recorded test digit", values=data["labels"], idea="data")},
+        {"digit": digits},
         lambda digit: draw(images[shown[digit], 0], found(digit), count),
         lambda digit: f"Test digit {digit}: the model reads {read_out(found(digit)['logits'])}.",
         numbers=lambda digit: found(digit),

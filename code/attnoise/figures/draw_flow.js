@@ -2,6 +2,7 @@
 import { idealDenoiser } from "./js/denoisers.js";
 import { toVelocity } from "./js/flow.js";
 import { atTime } from "./js/interpolation.js";
+import { legend } from "./js/legend.js";
 import { linearPath } from "./js/paths.js";
 import { nearest, distance } from "./js/points.js";
 import { eulerSample, evenTimes, heunSample } from "./js/samplers.js";
@@ -20,7 +21,7 @@ const find = (denoiser, points, { t, steps, solver }) => {
   return { x, gap: gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length, calls: solver === "Heun" ? 2 * steps - 1 : steps };
 };
 
-const describe = (found, { t, steps, solver }) => `${solver}, ${steps} ${steps === 1 ? "step" : "steps"}, ${found.calls} calls of the denoiser. At t = ${fig.number(t)} the particles are ${fig.number(found.gap)} from the nearest drawn point, on average.`;
+const describe = (found, { t, steps, solver }) => `${solver}, ${steps} ${steps === 1 ? "step" : "steps"}, ${found.calls} calls of the denoiser. At t = ${fig.number(t)} the particles are ${fig.number(found.gap, 3)} from the nearest drawn point, on average.`;
 
 const addPoint = (x, y, gap = 0.14) => {
   const last = drawn[drawn.length - 1];
@@ -76,21 +77,21 @@ const addPad = (side, left, top) => {
   stage.append(pad);
 };
 
+const NAMES = [
+  ["data", "M-4 -4h8v8h-8z", "drawn points"],
+  ["prediction", "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z", "particles"],
+  ["noise", "M-8 -0.7h12v-3l5 3.7l-5 3.7v-3h-12z", "velocity"],
+];
 const GRID = Array.from({ length: 81 }, (_, i) => [-2.2 + 0.55 * Math.floor(i / 9), -2.2 + 0.55 * (i % 9)]);
 
 fig.show((width) => {
-  const side = Math.min(width, 460);
-  const top = 30;
-  const svg = fig.svg(width, top + side);
+  const side = Math.min(width, 510);
   const left = (width - side) / 2;
+  const svg = fig.svg(width, width);
+  const top = legend(fig, svg, NAMES, side, left) + 8;
+  fig.grow(svg, top + side);
   const scale = side / 2 / reach;
   const place = ([x, y]) => [left + side / 2 + x * scale, top + side / 2 - y * scale];
-  const names = [["data", "M-4 -4h8v8h-8z", "drawn points"], ["prediction", "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z", "particles"], ["noise", "M-8 -0.7h12v-3l5 3.7l-5 3.7v-3h-12z", "velocity"]];
-  names.forEach(([idea, d, text], i) => {
-    const x = 10 + i * Math.min(130, (width - 20) / 3);
-    fig.add(svg, "path", { d, fill: `var(--fig-${idea})`, transform: `translate(${x} 12)` });
-    fig.add(svg, "text", { x: x + 12, y: 16.5 }, text);
-  });
   fig.add(svg, "rect", { x: left + 0.5, y: top + 0.5, width: side - 1, height: side - 1, fill: "none", stroke: "var(--fig-rule)" });
   const arrows = fig.add(svg, "path", { stroke: "var(--fig-noise)", fill: "none", opacity: 0.55 });
   const squares = fig.add(svg, "path", { fill: "var(--fig-data)" });
@@ -118,4 +119,4 @@ fig.show((width) => {
     root.dataset.drawn = JSON.stringify(drawn);
     return { sentence: describe(found, values), numbers: { ...found, x: found.x.flat() } };
   };
-});
+}, { beside: true });

@@ -116,7 +116,7 @@ def describe(found: dict, *, t: float, steps: int, solver: str) -> str:
     plural = "step" if steps == 1 else "steps"
     return (
         f"{solver}, {steps} {plural}, {found['calls']} calls of the denoiser. At t = {t:.2f} the "
-        f"particles are {found['gap']:.2f} from the nearest drawn point, on average."
+        f"particles are {found['gap']:.3f} from the nearest drawn point, on average."
     )
 
 

@@ -1,13 +1,12 @@
 """Figures that move, in both homes: live widgets in a kernel, a script on the published page.
 
-`explore` shows ready-made frames; `live` lets the page's own script compute. Either gives a
-`MovingFigure`. As the last line of a cell it shows itself: Jupyter takes the widgets, the page
-takes the html with range inputs, a pdf takes the still picture, a terminal takes the sentence.
+`live` makes a `MovingFigure` that the page's own script draws; `charts.chart` makes one of numbers.
+As the last line of a cell it shows itself: Jupyter takes the widgets, the page takes the html with
+its controls, a pdf takes the still picture, a terminal takes the sentence.
 """
 
 import base64
 import io
-import itertools
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from ..errors import ConfigError, choose
 from .controls import Control
 from .figure_html import render, rounded, script_names
 
-__all__ = ["Control", "MovingFigure", "explore", "live", "rounded"]
+__all__ = ["Control", "MovingFigure", "live", "rounded"]
 
 HTML_LIMIT = 300_000  # bytes of html that one figure may cost a reader
 WEBP_QUALITY = 82
@@ -31,16 +30,16 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 @dataclass(frozen=True, kw_only=True)
 class MovingFigure:
-    """A figure with controls. Make it with `explore`, `live` or a builder of `figures`."""
+    """A figure with controls. Make it with `live`, `chart` or a builder of `figures`."""
 
     title: str
     alt: str
     controls: Mapping[str, Control]
     draw: Callable[..., Figure]
     describe: Callable[..., str]
+    script: str
+    data: Any
     numbers: Callable[..., dict] | None = None  # what `data-numbers` on the page must equal
-    script: str | None = None  # None shows frames
-    data: Any = None
     play: Mapping[str, Any] | None = None
     dpi: int = 144
 
@@ -92,11 +91,7 @@ class MovingFigure:
         Raises:
             ConfigError: It is larger than HTML_LIMIT.
         """
-        names, data, still = list(self.controls), self.data, self.png()
-        if self.script is None:
-            grid = itertools.product(*(control.values for control in self.controls.values()))
-            points = [dict(zip(names, point, strict=True)) for point in grid]
-            data = [[webp(self.png(**point)), self.sentence(**point)] for point in points]
+        still = self.png()
         text = render(
             title=self.title,
             alt=self.alt,
@@ -104,15 +99,14 @@ class MovingFigure:
             still=webp(still),
             size=self.shown_size(still),
             controls=self.controls,
-            script=self.script or "frames",
-            data=data,
+            script=self.script,
+            data=self.data,
             play=None if self.play is None else dict(self.play),
         )
         if len(text.encode()) > HTML_LIMIT:
             raise ConfigError(
                 f"the html of figure {self.title!r} must stay within {HTML_LIMIT:,} bytes, but it "
-                f"has {len(text.encode()):,}; use fewer values, a smaller figure or a lower dpi, "
-                "or let the page compute with live()."
+                f"has {len(text.encode()):,}; use fewer values or data."
             )
         return text
 
@@ -122,31 +116,33 @@ class MovingFigure:
         return width * 96 // self.dpi, height * 96 // self.dpi
 
     def widget(self) -> Any:
-        """Return live ipywidgets: one slider per control, the picture, and the sentence."""
+        """Return live ipywidgets: a slider or buttons per control, the picture, the sentence."""
         import ipywidgets as widgets
 
-        sliders = {
-            name: widgets.SelectionSlider(
+        def make(control: Control) -> Any:
+            kind = widgets.ToggleButtons if control.choice else widgets.SelectionSlider
+            width = {"button_width": "auto"} if control.choice else {}
+            return kind(
                 options=[(control.text(value), value) for value in control.values],
                 value=control.start,
                 description=control.label,
-                style={"description_width": "12em"},
+                style={"description_width": "12em", **width},
                 layout={"width": "95%", "max_width": "620px"},
             )
-            for name, control in self.controls.items()
-        }
+
+        moved = {name: make(control) for name, control in self.controls.items()}
         picture = widgets.Image(format="png", layout={"max_width": "640px"})
         words = widgets.HTML()
 
         def update(_change: Any = None) -> None:
-            values = {name: slider.value for name, slider in sliders.items()}
+            values = {name: widget.value for name, widget in moved.items()}
             picture.value = self.png(**values)
             words.value = f"<p>{escape(self.sentence(**values))}</p>"
 
-        for slider in sliders.values():
-            slider.observe(update, names="value")
+        for widget in moved.values():
+            widget.observe(update, names="value")
         update()
-        return widgets.VBox([*sliders.values(), picture, words])
+        return widgets.VBox([*moved.values(), picture, words])
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         still = self.png()
@@ -160,36 +156,6 @@ class MovingFigure:
         view = {"version_major": 2, "version_minor": 0, "model_id": self.widget().model_id}
         bundle[WIDGET_VIEW] = view
         return bundle, {"image/png": {"width": width, "height": height}}
-
-
-def explore(
-    draw: Callable[..., Figure],
-    describe: Callable[..., str],
-    controls: Mapping[str, Control],
-    *,
-    title: str,
-    alt: str,
-    play: Mapping[str, Any] | None = None,
-    dpi: int = 144,
-) -> MovingFigure:
-    """Give a matplotlib figure controls; the page holds one frame per combination of values.
-
-    Args:
-        draw: Called as draw(**values); returns a Figure, at most 6.4 inches wide.
-        describe: Called as describe(**values); returns one sentence that says what is to be seen.
-            It is compared when the notebook is tested, so round what it prints.
-        controls: A Control for each argument of draw and describe.
-        title: The figure's visible title.
-        alt: What the figure shows, for someone who cannot see it.
-        play: {"control": name, "seconds": of one run} adds a play button.
-        dpi: Dots per inch of the frames; 96 is the size on the page.
-
-    Raises:
-        ConfigError: A control is empty or unknown, or the html passes 300,000 bytes.
-    """
-    return MovingFigure(
-        draw=draw, describe=describe, controls=controls, title=title, alt=alt, play=play, dpi=dpi
-    )
 
 
 def live(
@@ -210,8 +176,15 @@ def live(
     Args:
         script: The name of a file in figures, without ".js".
         data: What the script computes with: numbers, strings, lists and dicts.
-        controls, draw, describe, title, alt, play, dpi: As for `explore`. In a kernel, draw and
-            describe show what the package computes.
+        controls: A Control for each argument of draw and describe.
+        draw: Called as draw(**values) for the still picture and in a kernel; returns a Figure, at
+            most 6.4 inches wide.
+        describe: Called as describe(**values); returns one sentence that says what is to be seen.
+            It is compared when the notebook is tested, so round what it prints.
+        title: The figure's visible title.
+        alt: What the figure shows, for someone who cannot see it.
+        play: {"control": name, "seconds": of one run} adds a play button.
+        dpi: Dots per inch of the picture; 96 is the size on the page.
         numbers: Called as numbers(**values); the page must find the same numbers.
 
     Raises:

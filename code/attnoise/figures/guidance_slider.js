@@ -1,5 +1,6 @@
 // Points sampled from noise to one class, with guidance.
 import { guidedDenoiser, idealDenoiser } from "./js/denoisers.js";
+import { legend } from "./js/legend.js";
 import { trigPath } from "./js/paths.js";
 import { distance, meanOf, nearest, rmsDistance } from "./js/points.js";
 import { ddimSample, evenTimes } from "./js/samplers.js";
@@ -40,15 +41,11 @@ const LEGEND = [
 ];
 
 fig.show((width) => {
-  const side = Math.min(width, 460);
-  const top = 34;
-  const svg = fig.svg(width, top + side);
+  const side = Math.min(width, 510);
   const left = (width - side) / 2;
-  LEGEND.forEach(([idea, d, text], i) => {
-    const x = left + 8 + (i * side) / 3;
-    fig.add(svg, "path", { d, fill: `var(--fig-${idea})`, transform: `translate(${x} 12)` });
-    fig.add(svg, "text", { x: x + 9, y: 16.5 }, text);
-  });
+  const svg = fig.svg(width, width);
+  const top = legend(fig, svg, LEGEND, side, left) + 8;
+  fig.grow(svg, top + side);
   const scaling = side / 2 / limit;
   const place = ([x, y]) => [left + side / 2 + x * scaling, top + side / 2 - y * scaling];
   fig.add(svg, "rect", { x: left + 0.5, y: top + 0.5, width: side - 1, height: side - 1, fill: "none", stroke: "var(--fig-rule)" });
@@ -71,4 +68,4 @@ fig.show((width) => {
     fig.put(guided, { d: dots(found.ends, 2.6) });
     return { sentence: describe(found, guidanceScale, when, label), numbers: { ...found, ends: found.ends.flat() } };
   };
-});
+}, { beside: true });

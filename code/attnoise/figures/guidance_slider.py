@@ -73,7 +73,7 @@ def guidance_slider(
                 label="Scale", values=SCALES, start=guidance_scale, idea="prediction"
             ),
             "when": Control(label="Guidance is on", values=tuple(WHEN)),
-            "label": Control(label="Class", values=classes, idea="data"),
+            "label": Control(label="Class", values=classes, idea="data", choice=True),
         },
         lambda **where: draw(data, find(data, **where), where["label"]),
         lambda **where: describe(find(data, **where), **where),

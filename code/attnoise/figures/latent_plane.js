@@ -54,7 +54,7 @@ const button = document.createElement("button");
 Object.assign(button, { type: "button", className: "pan-fig-play", textContent: "Run the decoder" });
 button.addEventListener("click", start);
 if (canRun) root.querySelector(".pan-fig-controls").append(button);
-inputs.forEach((input) => input.addEventListener("input", decode));
+fig.moved(decode);
 
 const sheet = new Image(); // the recorded pictures, side by side
 sheet.src = film;
@@ -70,7 +70,7 @@ const make = (width, height, label) => {
 };
 
 fig.show((width) => {
-  const size = Math.min(300, width < 520 ? width : (width - 20) / 2);
+  const size = width < 520 ? Math.min(340, width) : (width - 20) / 2;
   const grid = make(side * pixels, side * pixels, page.alt);
   const large = make(pixels, pixels, "the picture at the mark");
   for (const canvas of [grid, large]) canvas.style.width = canvas.style.height = `${size}px`;

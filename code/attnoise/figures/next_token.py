@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..transformers import BytePairTokenizer, reshape_distribution
 from .controls import Control
-from .plots import CARD, COLOURS, WIDTH, as_array
+from .plots import CARD, COLOURS, as_array
 
 SHOWN = 12  # bars
 
@@ -73,7 +73,7 @@ def draw(
 ) -> Figure:
     """Draw the recorded text with one head's weights, and the bars of what follows."""
     figure, (text, bars) = plt.subplots(
-        2, 1, figsize=(WIDTH, 5.2), height_ratios=[1, 2], layout="constrained"
+        2, 1, figsize=(6.4, 5.2), height_ratios=[1, 2], layout="constrained"
     )
     _draw_tokens(text, shown, prompted, row)
     top = likeliest(logits)

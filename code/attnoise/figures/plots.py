@@ -1,42 +1,62 @@
-"""The book's plots: one style, one colour per idea, and the four pictures that chapters share.
+"""The book's plots: one style, and the pictures that chapters share; palette.py has the colours.
 
-Figures are drawn at the size at which a page shows them, at most 6.4 inches wide, on a near-white
-card that reads well on a light and on a dark page.
+Plots are drawn 4.5 inches wide, so that they can be read on a phone too; vector.py writes them for
+the page. Beside that stands a picture on a near-white card, for whoever shows no vectors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ..errors import ShapeError, choose
+from ..errors import ShapeError
+from .labels import label_lines
+from .palette import (
+    BETWEEN,
+    CARD,
+    COLOURS,
+    GUIDE,
+    NEUTRALS,
+    ON_DEEP,
+    ON_PALE,
+    RULE,
+    colour,
+    method,
+    tint,
+)
+from .vector import to_svg
 
-COLOURS = {
-    "query": "#0B6FB8",
-    "key": "#A15C00",
-    "value": "#0A7D5A",
-    "data": "#4B3FA8",
-    "noise": "#5F6B7A",
-    "prediction": "#B0307C",
-    "ink": "#1F2430",
-}
-CARD = "#FDFDFE"  # what figures are drawn on
-RULE = "#DCDBE4"  # hairlines
-WIDTH = 6.4  # inches: the width of a page's column
-WEIGHTS = LinearSegmentedColormap.from_list("weights", [CARD, "#8F97B3", COLOURS["ink"]])
+__all__ = [
+    "CARD",
+    "COLOURS",
+    "GUIDE",
+    "NEUTRALS",
+    "RULE",
+    "colour",
+    "curve_with_band",
+    "digit_grid",
+    "heatmap",
+    "label_lines",
+    "method",
+    "scatter_plane",
+    "tint",
+    "use_style",
+]
+
+WIDTH = 4.5  # inches: what a plot takes, so that its text can be read on a phone
 STYLE_FILE = Path(__file__).with_name("attnoise.mplstyle")
 
 
 def use_style() -> None:
-    """Load the book's matplotlib style, and in a notebook let pictures be sharp and stable.
+    """Load the book's matplotlib style; in a notebook let plots be stored as vectors and as pixels.
 
-    The same figure gives the same png bytes each time: no date and no version is written into it.
+    The same figure gives the same bytes each time: no date and no version is written into it.
     """
     plt.style.use(STYLE_FILE)
     try:
@@ -44,20 +64,10 @@ def use_style() -> None:
         from matplotlib_inline.backend_inline import set_matplotlib_formats
     except ImportError:  # a script without IPython
         return
-    if get_ipython() is not None:
+    shell = get_ipython()
+    if shell is not None and shell.display_formatter is not None:
         set_matplotlib_formats("retina", bbox_inches=None, metadata={"Software": None})
-
-
-def colour(idea: str) -> str:
-    """Return the colour of an idea: one of the keys of COLOURS.
-
-    Raises:
-        ConfigError: No idea has that name; the message lists them.
-
-    >>> colour("query")
-    '#0B6FB8'
-    """
-    return choose("idea", idea, COLOURS)
+        shell.display_formatter.formatters["image/svg+xml"].for_type(Figure, to_svg)
 
 
 def heatmap(
@@ -94,21 +104,21 @@ def heatmap(
                 f"{name} must hold {count} labels to fit weights, but it holds {len(labels[-1])}."
             )
     if ax is None:
-        cell = min(0.62, (WIDTH - 1.2) / grid.shape[1])
-        size = (1.2 + cell * grid.shape[1], 0.9 + cell * grid.shape[0])
+        cell = min(0.44, (WIDTH - 1.0) / grid.shape[1])
+        size = (1.0 + cell * grid.shape[1], 0.9 + cell * grid.shape[0])
         _, ax = plt.subplots(figsize=size)
-    ax.imshow(grid, cmap=WEIGHTS, vmin=0, vmax=1, aspect="equal")
-    for row, column in np.ndindex(grid.shape) if digits is not None else ():
-        # the weight at which black and white stand out from its cell alike
-        shade = "#FFFFFF" if grid[row, column] > 0.65 else "#000000"
-        text = f"{grid[row, column]:.{digits}f}"
-        ax.text(column, row, text, ha="center", va="center", color=shade, fontsize=8.5)
+    ax.imshow(grid, cmap="ink", vmin=0, vmax=1, aspect="equal")
+    for (row, column), weight in np.ndenumerate(grid) if digits is not None else ():
+        # black stands out from pale cells and white from deep ones; on a dark page the other way
+        shade = ON_PALE if weight < 0.45 else BETWEEN if weight < 0.63 else ON_DEEP
+        text = f"{weight:.{digits}f}"
+        ax.text(column, row, text, ha="center", va="center", color=shade, fontsize=9)
     ax.set_yticks(range(grid.shape[0]), labels[0], color=COLOURS["query"])
     ax.set_xticks(range(grid.shape[1]), labels[1], color=COLOURS["key"])
     ax.set_ylabel("query", color=COLOURS["query"])
     ax.set_xlabel("key", color=COLOURS["key"])
     ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    ax.spines[:].set(visible=True, color=RULE)
     return ax
 
 
@@ -142,15 +152,15 @@ def digit_grid(
         )
     columns = min(columns, len(stack))
     rows = -(-len(stack) // columns)
-    side = min(0.85, WIDTH / columns)
-    size = (side * columns, (side + (0.22 if titles is not None else 0)) * rows)
+    side = min(0.7, WIDTH / columns)
+    size = (side * columns, (side + (0.24 if titles is not None else 0)) * rows)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
     for index, ax in enumerate(axes.flat):
         ax.axis("off")
         if index < len(stack):
-            ax.imshow(stack[index], cmap="gray_r", vmin=-1, vmax=1)
+            ax.imshow(stack[index], cmap="ink", vmin=-1, vmax=1)
         if titles is not None and index < len(titles):
-            ax.set_title(titles[index], fontsize=8.5, loc="center", pad=3)
+            ax.set_title(titles[index], fontsize=9, loc="center", pad=3)
     return figure
 
 
@@ -160,7 +170,7 @@ def curve_with_band(
     ax: Axes | None = None,
     *,
     label: str | None = None,
-    idea: str = "prediction",
+    look: Mapping[str, Any] | None = None,
 ) -> Axes:
     """Draw the mean over seeds as a line, and from the least to the greatest seed as a band.
 
@@ -169,7 +179,7 @@ def curve_with_band(
         values_by_seed: One row of values per seed.
         ax: Where to draw; a new figure if not given.
         label: The line's name in a legend; the number of seeds is added.
-        idea: Whose colour to use, one of the keys of COLOURS.
+        look: How the line is drawn; as `method(0)` says if not given.
 
     Raises:
         ShapeError: values_by_seed does not hold one value per seed and x.
@@ -183,8 +193,9 @@ def curve_with_band(
     if ax is None:
         _, ax = plt.subplots()
     name = None if label is None else f"{label} ({len(rows)} seeds)"
-    ax.fill_between(places, rows.min(0), rows.max(0), color=colour(idea), alpha=0.18, lw=0)
-    ax.plot(places, rows.mean(0), color=colour(idea), label=name)
+    look = method(0, marker=False) if look is None else look
+    ax.fill_between(places, rows.min(0), rows.max(0), color=look["color"], alpha=0.18, lw=0)
+    ax.plot(places, rows.mean(0), **look, label=name)
     return ax
 
 
@@ -214,7 +225,7 @@ def scatter_plane(
     if plane.ndim != 2 or plane.shape[1] != 2:
         raise ShapeError(f"points must have shape (points, 2), but its shape is {plane.shape}.")
     if ax is None:
-        _, ax = plt.subplots(figsize=(3.4, 3.4))
+        _, ax = plt.subplots(figsize=(3.2, 3.2))
     ax.scatter(plane[:, 0], plane[:, 1], s=size, color=colour(idea), alpha=0.75, label=label)
     ax.set_aspect("equal")
     if limit is not None:

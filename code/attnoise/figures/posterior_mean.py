@@ -16,6 +16,7 @@ from .figure_html import rounded
 from .plane import check_finite, check_plane
 from .plots import COLOURS
 
+ENDS = (0.1, 0.2, 0.5, 1)  # of the axis of weights: it ends a little above the largest
 NOISES = tuple(step / 10 for step in range(-25, 26))
 
 
@@ -151,5 +152,6 @@ def draw(numbers: dict, denoiser: IdealDenoiser, where: dict) -> Figure:
     figure.legend(*plane.get_legend_handles_labels(), loc="outside upper left", ncols=4)
     falling = sorted(found["weights"], reverse=True)
     bars.bar(range(1, len(falling) + 1), falling, color=COLOURS["data"], width=0.85)
-    bars.set(ylim=(0, 1), xlabel="data points, by weight", ylabel="weight")
+    end = next((each for each in ENDS if each >= falling[0]), 1)
+    bars.set(ylim=(0, end), xlabel="data points, by weight", ylabel="weight")
     return figure

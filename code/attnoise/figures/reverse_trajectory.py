@@ -24,7 +24,7 @@ def reverse_trajectory(
     times: Sequence[int],
     *,
     start: int | None = None,
-    columns: int = 16,
+    columns: int = 8,
     title: str = "Scrub the reverse process",
     alt: str | None = None,
 ) -> MovingFigure:
@@ -98,7 +98,7 @@ def build(
         data,
         {"t": Control(label="Time t", values=steps, start=start, idea="noise")},
         lambda t: draw(rows, steps.index(t), columns),
-        lambda t: describe(distances(rows, steps.index(t)), steps, t),
+        lambda t: describe(distances(rows, steps.index(t)), t),
         numbers=lambda t: distances(rows, steps.index(t)),
         title=title,
         alt=alt,
@@ -135,11 +135,8 @@ def distances(rows: Rows, step: int) -> dict:
     return {"distances": far}
 
 
-def describe(found: dict, steps: Sequence[int], t: int) -> str:
+def describe(found: dict, t: int) -> str:
     """Return the figure's sentence; the page's script writes the same."""
-    if len(found["distances"]) == 1:
-        state = "the digits are done" if t == steps[-1] else "digits are forming"
-        return f"Step {steps.index(t)} of {len(steps) - 1}, t = {t}: {state}."
     sample, prediction = (f"{far:.1f}" for far in found["distances"])
     return (
         f"t = {t}: a pixel of the samples is typically {sample} from its final grey, "
@@ -163,6 +160,5 @@ def draw(rows: Rows, step: int, columns: int) -> Figure:
             mosaic[top : top + height, left : left + width] = image
         ax.imshow(mosaic[:-1, :-1], cmap="gray_r", vmin=0, vmax=255)
         ax.axis("off")
-        if label:
-            ax.set_title(label, color=COLOURS[idea], fontsize=9.5)
+        ax.set_title(label, color=COLOURS[idea], fontsize=9.5)
     return figure

@@ -1,5 +1,6 @@
 // A query and a key that turn with their positions.
 import { arrow } from "./js/arrow.js";
+import { legend } from "./js/legend.js";
 import { rotaryAngles, rotate } from "./js/rotary.js";
 
 const { query, key, base, farthest, limit, most } = fig.data;
@@ -16,6 +17,24 @@ const turnBoth = (queryAt, keyAt) => {
 
 const line = (parent, x1, y1, x2, y2, look) => fig.add(parent, "line", { x1, y1, x2, y2, ...look });
 const grey = { stroke: "var(--fig-rule)" };
+const ARROW = "M-10 -1.5h12v-4l9 5.5l-9 5.5v-4h-12z"; // as in the planes
+
+// An arrow is turned like a crank: once round is as many positions as one turn of its pair takes.
+const crank = (name, j, mx, my) => {
+  const control = `${name}_at`;
+  let [last, turned, from] = [0, 0, 0];
+  return fig.grip({
+    label: `The ${name} in pair ${j}`,
+    grab(x, y) { [last, turned, from] = [Math.atan2(my - y, x - mx), 0, fig.values()[control]]; },
+    move(x, y) {
+      const now = Math.atan2(my - y, x - mx);
+      turned += Math.atan2(Math.sin(now - last), Math.cos(now - last)); // the short way round
+      last = now;
+      fig.set({ [control]: from + turned / angles[j] });
+    },
+    key: (right, up) => fig.step(control, right || up),
+  });
+};
 
 // One pair's plane: both arrows, faint where they would point at position 0.
 const plane = (svg, j, x0, y0, side) => {
@@ -26,21 +45,24 @@ const plane = (svg, j, x0, y0, side) => {
   line(svg, x0, my, x0 + side, my, grey);
   line(svg, mx, y0, mx, y0 + side, grey);
   const place = ([x, y]) => [mx, my, mx + x * scale, my - y * scale];
-  const arrows = ["key", "query"].map((name) => {
+  const tips = ["key", "query"].map((name) => {
     const pair = pairOf(name === "key" ? key : query, j);
     arrow(fig, svg, `var(--fig-${name})`, 2)(...place(pair), 0.25);
-    return arrow(fig, svg, `var(--fig-${name})`, 3);
+    return { name, point: arrow(fig, svg, `var(--fig-${name})`, 3), handle: crank(name, j, mx, my) };
   });
   const words = fig.add(svg, "text", { x: mx, y: y0 + side + 18, "text-anchor": "middle" });
   return (found) => {
-    arrows[0](...place(pairOf(found.key, j)));
-    arrows[1](...place(pairOf(found.query, j)));
+    for (const { name, point, handle } of tips) {
+      const ends = place(pairOf(found[name], j));
+      point(...ends);
+      handle.put(ends[2], ends[3], `The ${name} in pair ${j}, at position ${found.at[name]}. Arrow keys move it along the sequence.`);
+    }
     words.textContent = `adds ${fig.number(found.parts[j])}`;
   };
 };
 
-const curve = (svg, y0, width, height) => {
-  const [left, right] = [44, width - 12];
+const curve = (svg, x0, y0, width, height) => {
+  const [left, right] = [x0 + 44, x0 + width - 12];
   const across = (difference) => left + ((right - left) * (difference + farthest)) / (2 * farthest);
   const down = (score) => y0 + (height * (most - score)) / (2 * most);
   line(svg, left, down(0), right, down(0), grey);
@@ -54,7 +76,7 @@ const curve = (svg, y0, width, height) => {
     fig.add(svg, "text", { x: across(difference), y: y0 + height + 17, "text-anchor": anchor }, fig.number(difference, 0));
   }
   fig.add(svg, "text", { x: left + 6, y: y0 - 6 }, "score");
-  fig.add(svg, "text", { x: (left + right) / 2, y: y0 + height + 36, "text-anchor": "middle" }, "position of the query, less that of the key");
+  fig.add(svg, "text", { x: (left + right) / 2, y: y0 + height + 36, "text-anchor": "middle" }, "query's position less the key's");
   const points = Array.from({ length: 8 * farthest + 1 }, (_, i) => i / 4 - farthest);
   const path = points.map((place) => `${across(place)} ${down(turnBoth(place, 0).score)}`).join("L");
   fig.add(svg, "path", { d: `M${path}`, fill: "none", stroke: "var(--fig-noise)", "stroke-width": 1.5 });
@@ -64,17 +86,20 @@ const curve = (svg, y0, width, height) => {
 
 fig.show((width) => {
   const gap = 16;
-  const side = Math.min(230, (width - gap * (angles.length - 1)) / angles.length);
-  const first = (width - angles.length * side - gap * (angles.length - 1)) / 2;
-  const low = side + 74;
-  const svg = fig.svg(width, low + 150 + 44);
-  const parts = angles.map((_, j) => plane(svg, j, first + j * (side + gap), 24, side));
-  parts.push(curve(svg, low, width, 150));
-  const names = [["query", "start", 4], ["key", "end", width - 4]];
-  for (const [name, anchor, x] of names) fig.add(svg, "text", { x, y: side + 42, "text-anchor": anchor, style: `fill: var(--fig-${name}); font-weight: 600` }, name);
+  const wide = width >= 640; // the curve stands beside the planes
+  const side = Math.min(240, (width - gap * (angles.length - 1)) / angles.length);
+  const used = angles.length * (side + gap);
+  const first = wide ? 0 : (width - used + gap) / 2;
+  const svg = fig.svg(width, width);
+  const top = legend(fig, svg, ["query", "key"].map((name) => [name, ARROW, name]), width) + 26;
+  const low = top + side + 50;
+  fig.grow(svg, wide ? top + side + 44 : low + 150 + 44);
+  const parts = angles.map((_, j) => plane(svg, j, first + j * (side + gap), top, side));
+  parts.push(wide ? curve(svg, used, top, width - used, side) : curve(svg, 0, low, width, 150));
   return (where) => {
     const found = turnBoth(where.query_at, where.key_at);
-    parts.forEach((part) => part(found));
+    const at = { query: where.query_at, key: where.key_at };
+    parts.forEach((part) => part({ ...found, at }));
     const sentence = `Query at ${where.query_at}, key at ${where.key_at}: the difference is ${found.difference}, the score is ${fig.number(found.score)}.`;
     return { sentence, numbers: found };
   };

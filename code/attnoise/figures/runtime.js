@@ -1,52 +1,70 @@
-// What every moving figure shares on a page: its sliders, its sentence, its svg, its play button.
+// What every moving figure shares on a page: its controls, its sentence, its svg, its play button.
 // The figure's own script follows in the same block and calls fig.show once.
+import { controlOf } from "./js/controls.js";
+import { gripsOn } from "./js/grips.js";
+
 const root = document.currentScript.closest(".pan-fig");
 const stage = root.querySelector(".pan-fig-stage");
 const words = root.querySelector("output");
-const inputs = [...root.querySelectorAll("input")];
+const controls = [...root.querySelectorAll(".pan-fig-control")].map(controlOf);
 const page = JSON.parse(root.querySelector("script.pan-fig-data").textContent);
+const grips = gripsOn(stage);
 let paint = () => ({ sentence: words.textContent, numbers: {} });
 
 const fig = {
   data: page.data,
-  image: stage.querySelector("img"),
 
   // The value of every control by its name.
   values() {
-    return Object.fromEntries(page.controls.map((control, i) => [control.name, control.values[+inputs[i].value]]));
+    return Object.fromEntries(page.controls.map((control, i) => [control.name, control.values[controls[i].place()]]));
   },
 
-  places: () => inputs.map((input) => +input.value),
+  places: () => controls.map((control) => control.place()),
 
-  // Move controls to the nearest of their values, as if the reader had moved the sliders.
+  // Move controls to the nearest of their values, as if the reader had moved them.
   set(wanted) {
-    page.controls.forEach((control, i) => {
-      if (!(control.name in wanted)) return;
-      const far = control.values.map((value) => Math.abs(value - wanted[control.name]));
-      inputs[i].value = far.indexOf(Math.min(...far));
+    page.controls.forEach(({ name, values }, i) => {
+      if (!(name in wanted)) return;
+      const apart = (value) => (typeof value === "number" ? Math.abs(value - wanted[name]) : +(value !== wanted[name]));
+      const far = values.map(apart);
+      controls[i].move(far.indexOf(Math.min(...far)));
     });
     player.take();
     refresh();
   },
 
+  // Move one control by so many of its values, and no farther than they go.
+  step(name, by) {
+    const control = controls[page.controls.findIndex((each) => each.name === name)];
+    control.move(Math.max(0, Math.min(control.last, control.place() + by)));
+    player.take();
+    refresh();
+  },
+
+  // Call act whenever the reader moves a control.
+  moved: (act) => controls.forEach(({ box }) => box.addEventListener("input", act)),
+
   // layout(width) builds the picture for a width in pixels and returns paint(values), which
   // brings it up to date and returns {sentence, numbers}. It is built again when the width changes.
-  show(layout) {
+  // beside: where there is room, the controls stand beside the picture, not below it.
+  show(layout, { beside = false } = {}) {
     let width = 0;
     const fit = () => {
-      const room = Math.max(260, Math.min(680, Math.floor(stage.clientWidth) || 260));
+      root.classList.toggle("pan-fig-beside", beside && root.clientWidth >= 680);
+      const room = Math.max(260, Math.min(800, Math.floor(stage.getBoundingClientRect().width) || 260));
       if (room === width) return;
       width = room;
       paint = layout(width);
       refresh();
     };
     fit();
-    inputs.forEach((input) => {
-      input.disabled = false;
-      input.addEventListener("input", () => { player.take(); refresh(); });
-      input.addEventListener("pointerdown", player.take);
-      input.addEventListener("keydown", (event) => { if (event.key !== "Tab") player.take(); });
+    controls.forEach(({ box, wake }) => {
+      wake();
+      box.addEventListener("input", () => { player.take(); refresh(); });
+      box.addEventListener("pointerdown", player.take);
+      box.addEventListener("keydown", (event) => { if (event.key !== "Tab") player.take(); });
     });
+    root.querySelector(".pan-fig-controls").addEventListener("submit", (event) => event.preventDefault());
     new ResizeObserver(() => requestAnimationFrame(fit)).observe(stage);
     player.start();
   },
@@ -54,9 +72,16 @@ const fig = {
   // A fresh svg of this many pixels in the place of the still picture.
   svg(width, height) {
     const svg = fig.add(null, "svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": page.alt });
+    grips.clear();
     stage.replaceChildren(svg);
     return svg;
   },
+
+  // The svg has another height, in pixels, than was thought at first.
+  grow: (svg, height) => fig.put(svg, { height, viewBox: `0 0 ${svg.getAttribute("width")} ${height}` }),
+
+  // A handle over the picture, which a layout puts into its place; see js/grips.js.
+  grip: (settings) => grips.add(settings),
 
   add(parent, tag, attributes = {}, text = null) {
     const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -70,23 +95,6 @@ const fig = {
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   },
 
-  // Call move(x, y), in the svg's pixels, while a handle is dragged by mouse, pen or finger.
-  drag(svg, handle, move) {
-    const follow = (event) => {
-      const box = svg.getBoundingClientRect();
-      move(event.clientX - box.left, event.clientY - box.top);
-    };
-    handle.addEventListener("pointerdown", (event) => {
-      if (event.button) return;
-      event.preventDefault();
-      handle.setPointerCapture(event.pointerId);
-      follow(event);
-    });
-    handle.addEventListener("pointermove", (event) => {
-      if (handle.hasPointerCapture(event.pointerId)) follow(event);
-    });
-  },
-
   // A number with so many digits after the point, never "-0.00".
   number(value, digits = 2) {
     const text = value.toFixed(digits);
@@ -98,11 +106,7 @@ const refresh = () => {
   const { sentence, numbers } = paint(fig.values());
   words.textContent = sentence;
   root.dataset.numbers = JSON.stringify(numbers);
-  inputs.forEach((input, i) => {
-    const text = page.controls[i].texts[+input.value];
-    input.setAttribute("aria-valuetext", text);
-    input.parentElement.querySelector(".pan-fig-value").textContent = text;
-  });
+  controls.forEach((control, i) => control.say(page.controls[i].texts[control.place()]));
 };
 
 // The play button: hidden, and the figure still, where the reader asks for less motion.
@@ -124,22 +128,22 @@ const player = (() => {
   };
   if (!settings || !button) return { take, start() {} };
 
-  const input = inputs[page.controls.findIndex((control) => control.name === settings.control)];
-  const pause = (1000 * settings.seconds) / +input.max;
+  const played = controls[page.controls.findIndex((control) => control.name === settings.control)];
+  const pause = (1000 * settings.seconds) / played.last;
   const step = () => {
-    const last = +input.value === +input.max;
+    const last = played.place() === played.last;
     if (last && !settings.loop) return stop();
     if (!document.hidden) {
-      input.value = last ? 0 : +input.value + 1;
+      played.move(last ? 0 : played.place() + 1);
       refresh();
     }
-    timer = setTimeout(step, +input.value === +input.max ? pause + 1500 : pause);
+    timer = setTimeout(step, played.place() === played.last ? pause + 1500 : pause);
   };
   const play = () => {
     if (calm.matches || timer) return;
     button.textContent = "Pause";
     words.setAttribute("aria-live", "off"); // a screen reader reads the sentence when it rests
-    if (+input.value === +input.max) { input.value = 0; refresh(); }
+    if (played.place() === played.last) { played.move(0); refresh(); }
     timer = setTimeout(step, pause);
   };
   const start = () => {

@@ -1,10 +1,12 @@
-// The same noise through five solvers.
+// The same noise through five solvers; its points can be moved.
 import { idealDenoiser } from "./js/denoisers.js";
+import { legend } from "./js/legend.js";
 import { trigPath } from "./js/paths.js";
 import { rmsDistance } from "./js/points.js";
 import { ddimSample, ddpmSample, dpmSolverSample, eulerSample, evenTimes, heunSample } from "./js/samplers.js";
 
-const { centres, std, starts, noise, first, fine, limit } = fig.data;
+const { centres, std, noise, first, limit } = fig.data;
+let [starts, fine] = [fig.data.starts, fig.data.fine]; // noise, and where exact paths lead it
 const denoiser = idealDenoiser(centres, trigPath, std);
 const endOf = (path) => path[path.length - 1];
 const SAMPLERS = {
@@ -15,13 +17,14 @@ const SAMPLERS = {
   "DPM-Solver++": [dpmSolverSample, {}],
 };
 
-const find = (solver, steps) => {
+const pathOf = (n, solver, steps) => {
   const [sampler, options] = SAMPLERS[solver];
-  const timesteps = evenTimes(first, steps);
-  const paths = starts.map((x_T, n) => {
-    const own = { ...options, timesteps, noise: noise.map((step) => step[n]) };
-    return [x_T, ...sampler(denoiser, x_T, trigPath, own).map(({ x }) => x)];
-  });
+  const own = { ...options, timesteps: evenTimes(first, steps), noise: noise.map((step) => step[n]) };
+  return [starts[n], ...sampler(denoiser, starts[n], trigPath, own).map(({ x }) => x)];
+};
+
+const find = (solver, steps) => {
+  const paths = starts.map((_, n) => pathOf(n, solver, steps));
   const gap = rmsDistance(paths.map(endOf), fine.map(endOf));
   return { paths, calls: solver === "Heun" ? 2 * steps - 1 : steps, gap };
 };
@@ -31,23 +34,38 @@ const describe = (found, solver, steps) => {
   return `${solver}, ${steps} steps, ${found.calls} calls of the denoiser. ${end}.`;
 };
 
+const back = document.createElement("button");
+Object.assign(back, { type: "button", className: "pan-fig-play", textContent: "Put the noise back", hidden: true });
+back.addEventListener("click", () => {
+  [starts, fine, back.hidden] = [fig.data.starts, fig.data.fine, true];
+  refresh();
+  controls[0].focus();
+});
+root.querySelector(".pan-fig-controls").append(back);
+
+// Give one point another start, inside the plane.
+const moveStart = (n, point) => {
+  const inside = point.map((v) => Math.min(limit, Math.max(-limit, v)));
+  starts = starts.map((start, i) => (i === n ? inside : start));
+  const exact = pathOf(n, "Heun", 64);
+  fine = fine.map((path, i) => (i === n ? exact : path));
+  back.hidden = false;
+  player.take();
+  refresh();
+};
+
 const LEGEND = [
-  ["noise", "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z", "noise"],
+  ["noise", "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z", "noise (movable)"],
   ["noise", "M-9 -0.7h18v1.4h-18z", "exact path"],
   ["prediction", "M-9 -1h18v2h-18z", "solver's path"],
   ["prediction", "M0 -6l6 6l-6 6l-6 -6z", "its end"],
 ];
 
 fig.show((width) => {
-  const side = Math.min(width, 460);
-  const columns = width >= 460 ? 4 : 2;
-  const top = columns === 4 ? 34 : 56;
-  const svg = fig.svg(width, top + side);
-  LEGEND.forEach(([idea, d, text], i) => {
-    const [x, y] = [12 + (i % columns) * 115, 12 + 22 * Math.floor(i / columns)];
-    fig.add(svg, "path", { d, fill: `var(--fig-${idea})`, transform: `translate(${x} ${y})` });
-    fig.add(svg, "text", { x: x + 14, y: y + 4.5 }, text);
-  });
+  const side = Math.min(width, 510);
+  const svg = fig.svg(width, width);
+  const top = legend(fig, svg, LEGEND, width) + 8;
+  fig.grow(svg, top + side);
   const left = (width - side) / 2;
   const scale = side / 2 / limit;
   const place = ([x, y]) => [left + side / 2 + x * scale, top + side / 2 - y * scale];
@@ -57,14 +75,18 @@ fig.show((width) => {
     for (const size of [2, 1]) fig.add(svg, "circle", { cx, cy, r: size * std * scale, fill: "var(--fig-data)", opacity: 0.18 });
   }
   const trace = (points) => "M" + points.map((point) => place(point).map((v) => v.toFixed(1)).join(" ")).join("L");
-  fine.forEach((path) => fig.add(svg, "path", { d: trace(path), fill: "none", stroke: "var(--fig-noise)" }));
-  const lines = starts.map((start) => {
+  const exact = fine.map(() => fig.add(svg, "path", { fill: "none", stroke: "var(--fig-noise)" }));
+  const lines = starts.map((_, n) => {
     const line = fig.add(svg, "path", { fill: "none", stroke: "var(--fig-prediction)", "stroke-width": 1.6 });
     const dots = fig.add(svg, "path", { fill: "var(--fig-prediction)" });
-    const [cx, cy] = place(start);
-    fig.add(svg, "circle", { cx, cy, r: 4.5, fill: "var(--fig-noise)" });
+    const start = fig.add(svg, "circle", { r: 4.5, fill: "var(--fig-noise)" });
     const end = fig.add(svg, "path", { d: LEGEND[3][1], fill: "var(--fig-prediction)", stroke: "var(--fig-paper)" });
-    return { line, dots, end };
+    const handle = fig.grip({
+      label: `Noise ${n + 1}`,
+      move: (x, y) => moveStart(n, [(x - left - side / 2) / scale, (top + side / 2 - y) / scale]),
+      key: (right, up) => moveStart(n, [starts[n][0] + 0.1 * right, starts[n][1] + 0.1 * up]),
+    });
+    return { line, dots, end, start, handle };
   });
   const dot = (point) => {
     const [x, y] = place(point);
@@ -73,10 +95,14 @@ fig.show((width) => {
   return ({ solver, steps }) => {
     const found = find(solver, steps);
     found.paths.forEach((path, n) => {
+      const [cx, cy] = place(starts[n]);
+      fig.put(lines[n].start, { cx, cy });
+      lines[n].handle.put(cx, cy, `Noise ${n + 1} of ${starts.length}, at ${starts[n].map((v) => fig.number(v)).join(", ")}. Arrow keys move it.`);
+      fig.put(exact[n], { d: trace(fine[n]) });
       fig.put(lines[n].line, { d: trace(path) });
       fig.put(lines[n].dots, { d: path.slice(1, -1).map(dot).join("") });
       fig.put(lines[n].end, { transform: `translate(${place(endOf(path))})` });
     });
     return { sentence: describe(found, solver, steps), numbers: { ...found, paths: found.paths.flat(2) } };
   };
-});
+}, { beside: true });

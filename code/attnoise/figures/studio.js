@@ -133,7 +133,7 @@ const back = button("Back to the recorded pictures", () => {
   [own, note] = [null, ""];
   setText(captions[fig.places()[0]]);
   refresh();
-  inputs[0].focus();
+  controls[0].focus();
 });
 
 // The choices say what the field says; where that is no caption, they say nothing.
@@ -209,11 +209,11 @@ if (canRun) {
   stage.after(form);
   heed();
 }
-inputs.forEach((input) => input.addEventListener("input", () => {
+fig.moved(() => {
   ticket += 1;
   [own, note] = [null, ""];
   if (canRun) setText(captions[fig.places()[0]]);
-}));
+});
 
 // --- the picture ----------------------------------------------------------------------------------
 const pictures = films.map((address) => {
@@ -255,6 +255,8 @@ fig.show((width) => {
     const [count, shown] = own ? [own.frames.length, own.step] : [fig.data.steps, step];
     sliders.hidden = !!own; // they move what is recorded
     origin.replaceChildren(make("strong", {}, own ? "Your picture" : "Recorded"), ` “${own ? own.text : caption}”`, ...(own && own.sentence ? [" ", back] : []));
+    const lines = Math.ceil(count / Math.max(1, Math.floor((width + 3) / 47))); // of about as many frames
+    strip.style.maxWidth = `${47 * Math.ceil(count / lines)}px`;
     while (strip.childElementCount > count) strip.lastChild.remove();
     while (strip.childElementCount < count) strip.append(frameOf(strip.childElementCount));
     [...strip.children].forEach((frame, k) => {
