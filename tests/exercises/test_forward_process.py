@@ -5,6 +5,7 @@ import torch
 from tests.exercises.proof import prove
 
 from attnoise.attention import attention
+from attnoise.diffusion import linear_schedule
 from attnoise.exercises import forward_process as module
 
 
@@ -25,6 +26,26 @@ def jump(share_of, *, root=True, shape=per_image):
 def one_minus_root(x0, t, eps, alpha_bar):
     alpha = per_image(alpha_bar[t]).sqrt()
     return alpha * x0 + (1 - alpha) * eps
+
+
+def powers(of_x0, of_eps):
+    """Build a jump whose factors are powers of what is kept and of the rest."""
+
+    def add_noise(x0, t, eps, alpha_bar):
+        kept = per_image(alpha_bar[t])
+        return kept**of_x0 * x0 + (1 - kept) ** of_eps * eps
+
+    return add_noise
+
+
+def alpha_bar_for_alpha(x0, t, eps, alpha_bar):
+    alpha = per_image(alpha_bar[t])
+    return alpha * x0 + (1 - alpha**2).sqrt() * eps
+
+
+def thinned(T):
+    kept = linear_schedule(1000).alpha_bar[:: 1000 // T]
+    return 1 - kept[1:] / kept[:-1]
 
 
 def line(T, factor=1.0, dtype=torch.float64):
@@ -63,6 +84,9 @@ WRONG = {
     "noise_for_images": [
         (jump(lambda kept, t: kept[t], root=False), "roots are missing"),
         (jump(lambda kept, t: kept[t[:1]].expand(len(t))), "time of the first one"),
+        (powers(1, 0.5), "that of x0's factor"),
+        (powers(0.5, 1), "that of the noise's factor"),
+        (alpha_bar_for_alpha, "took alpha_bar for alpha"),
         (jump(lambda kept, t: kept[t], shape=lambda share: share), "met the columns"),
         (jump(lambda kept, t: 1 - kept[t]), "swapped"),
         (jump(lambda kept, t: kept[t] / kept[t - 1]), "beta of the last step"),
@@ -73,6 +97,7 @@ WRONG = {
     "larger_steps": [
         (line, "betas for 1,000 steps"),
         (lambda T: line(T, T / 1000), "upside down"),
+        (thinned, "every n-th"),
         (lambda T: torch.linspace(1e-4, 20 / T, T, dtype=torch.float64), "Only the last beta"),
         (lambda T: line(T, 1000 / T, torch.float32), "float64"),
     ],
@@ -118,3 +143,13 @@ def test_exercises_are_proved():
 def test_a_numpy_answer_is_welcome_and_one_number_is_not():
     assert module.what_is_kept(numpy.array([0.5, 0.4, 0.36]))
     assert "Three numbers" in module.what_is_kept(torch.tensor(0.36)).message
+
+
+def test_answers_in_another_form_are_welcome():
+    right = line(100, 10)
+    assert module.larger_steps(lambda T: line(T, 1000 / T).numpy())
+    assert module.larger_steps(lambda T: line(T, 1000 / T).tolist())
+    assert "Expected shape" in module.larger_steps(lambda T: right[:7].tolist()).message
+    assert module.time_of_commitment(numpy.array([36, 69]))
+    assert module.time_of_commitment([36, 69])
+    assert "Two times" in module.time_of_commitment(numpy.array([36])).message

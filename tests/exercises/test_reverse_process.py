@@ -1,5 +1,6 @@
 """The exercises of `diffusion/reverse-process`: solutions pass, wrong answers learn why."""
 
+import numpy
 import torch
 from tests.exercises.proof import prove
 
@@ -17,6 +18,17 @@ def simple_loss(
         x_t = kept**power * x0 + (1 - kept) ** power * eps
         output = model(x_t, t / (len(alpha_bar) + T) if scale else t.float())
         return reduce(({"eps": eps, "x0": x0}[wanted] - output).square())
+
+    return loss
+
+
+def loss_with(factors):
+    """Build the simple loss with these factors of x0 and of eps."""
+
+    def loss(model, x0, t, eps, alpha_bar):
+        of_x0, of_eps = factors(alpha_bar[t][:, None])
+        output = model(of_x0 * x0 + of_eps * eps, t / (len(alpha_bar) - 1))
+        return (eps - output).square().mean()
 
     return loss
 
@@ -76,6 +88,16 @@ def wrong_limit_alarm(samples, train, unseen):
     return (near(samples, train) < limit).float().mean() > 0.05
 
 
+def smallest_alarm(samples, train, unseen):
+    return (near(samples, train) < near(unseen, train).min()).float().mean() > 0.05
+
+
+def among_themselves_alarm(samples, train, unseen):
+    own = torch.cdist(unseen, unseen) + 9.0 * torch.eye(len(unseen))
+    limit = torch.minimum(own.min(dim=1).values, near(unseen, train)).quantile(0.01)
+    return (near(samples, train) < limit).float().mean() > 0.05
+
+
 def mean_alarm(samples, train, unseen):
     return near(samples, train).mean() < 0.5 * near(unseen, train).mean()
 
@@ -104,6 +126,9 @@ WRONG = {
         (simple_loss(scale=False), "given t itself"),
         (simple_loss(root=False), "roots of alpha_bar"),
         (simple_loss(own=False), "time of the first one"),
+        (loss_with(lambda kept: (kept, (1 - kept) ** 0.5)), "that of x0's factor"),
+        (loss_with(lambda kept: (kept**0.5, 1 - kept)), "that of the noise's factor"),
+        (loss_with(lambda kept: (kept, (1 - kept**2) ** 0.5)), "took alpha_bar for alpha"),
         (simple_loss(reduce=torch.sum), "That is the sum"),
         (simple_loss(T=0), "T is len(alpha_bar) - 1"),
         (simple_loss(first=1), "indexed by t itself"),
@@ -141,6 +166,8 @@ WRONG = {
     ],
     "alarm_for_copies": [
         (mean_alarm, "A mean hides them"),
+        (smallest_alarm, "not their minimum"),
+        (among_themselves_alarm, "near one another switch it off"),
         (wrong_axis_alarm, "one and the same training point"),
         (wrong_limit_alarm, "1 % quantile"),
         (turned_alarm, "turn < around"),
@@ -153,6 +180,8 @@ WRONG = {
         ({4: 0.2, 10: 0.1, 25: 0.0}, "below what real digits reach"),
         ({4: 90.0, 10: 80.0, 25: 70.0}, "target='x0'"),
         ({4: 0.9, 10: 1.2, 25: 2.0}, "the distance should grow"),
+        ({4: 1.8, 10: 1.03, 25: 0.71}, "the unseen digits are the reference"),
+        ({4: 4.9, 10: 4.0, 25: 0.98}, "30 of each class"),
         ([1.9, 1.2, 0.9], "a dictionary"),
     ],
 }
@@ -160,3 +189,10 @@ WRONG = {
 
 def test_exercises_are_proved():
     prove("diffusion/reverse-process.ipynb", module, WRONG)
+
+
+def test_answers_in_another_form_are_welcome():
+    right = [(1 / 6) ** 0.5, 0.0]
+    assert module.noise_of_each_step(torch.tensor(right))
+    assert module.noise_of_each_step(numpy.array(right))
+    assert "Two numbers" in module.noise_of_each_step(torch.tensor(right[:1])).message

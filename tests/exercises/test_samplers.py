@@ -86,7 +86,7 @@ WRONG = {
         (mixed(stay=True), "level `now` again"),
         (lambda x, x0, now, then, c, z: mixed()(x, x0, now, then, 0.0, z), "That is DDIM"),
         (mixed(kept=lambda s, c: s**2 - c**2), "take its root"),
-        (lambda x, x0_hat, now, then, c, z: x0_hat, "Prediction the noise"),
+        (lambda x, x0_hat, now, then, c, z: x0_hat, "Predict the noise"),
     ],
     "gaussian_std": [
         (lambda a, levels: module.std_after(a, levels) ** 2, "That is the variance"),
@@ -115,7 +115,7 @@ WRONG = {
     "eight_calls": [
         ((1000, 900, 800, 700, 600, 400, 200, 100, 0), "above 500"),
         ((1000, 600, 190, 150, 100, 60, 30, 10, 0), "below 200"),
-        ((1000, 875, 750, 625, 500, 375, 250, 125, 0), "Move one stop"),
+        ((1000, 875, 750, 625, 500, 375, 250, 125, 0), "leads astray most"),
         ((1000, 500, 0), "nine stops"),
         ((900, 800, 700, 600, 500, 400, 300, 100, 0), "first stop is 1000"),
         ((1000, 800, 900, 600, 500, 400, 300, 100, 0), "must fall"),
@@ -159,3 +159,12 @@ def test_errors_fall_with_steps_and_the_limit_is_below_even_spacing():
     errors = [module.error_of(make_timesteps(schedule, n)) for n in (4, 8, 64)]
     assert errors[0] > errors[1] > 2 * module.LIMIT and errors[2] < module.LIMIT
     assert round(errors[1], 3) == 0.125  # the exercise says so
+
+
+def test_errors_by_interval_are_small_where_steps_are_and_point_at_the_large_ones():
+    schedule = linear_schedule(1000)
+    even, fine = ([float(t) for t in make_timesteps(schedule, n)] for n in (8, 40))
+    by_eight, by_forty = (module.error_by_interval(times) for times in (even, fine))
+    assert len(by_eight) == 8 and max(by_forty) < 0.5 * max(by_eight)
+    gap = [1000.0, 950.0, 900.0, 850.0, 200.0, 150.0, 100.0, 50.0, 0.0]  # one step is far too long
+    assert module.error_by_interval(gap).index(max(module.error_by_interval(gap))) == 3

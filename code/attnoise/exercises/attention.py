@@ -5,10 +5,11 @@ import math
 import torch
 
 from ..attention import causal_mask
-from .mechanism import call, draw, exercise, expect, reject, reject_if
+from .fields import numbers
+from .mechanism import call, draw, exercise, expect, pick, reject, reject_if
 
 
-@exercise(1, "A look-up by hand", level="trace", minutes=5)
+@exercise(1, "A look-up by hand", level="trace", minutes=5, asks=numbers("output"))
 def look_up_by_hand(my_output):
     values, scores = torch.tensor([10.0, 20.0, 40.0]), torch.tensor([0.0, math.log(3), 0.0])
     close = {"tolerance": 1e-2}
@@ -45,6 +46,15 @@ def masked_attention(my_attention):
     reject(got, output(scaled, ~mask), "The mask is the wrong way round: True = may attend.")
     reject(got, output(raw), "The scale is missing: divide by the square root of the width k.")
     reject(got, output(raw / 7), "You divided by k. The variance is k, so divide by its root.")
+    for length, who in ((5, "queries"), (11, "keys")):
+        why = f"You divided by the root of the number of {who}. Take the width, query.shape[-1]."
+        reject(got, output(raw / length**0.5), why)
+    for hidden in (scaled.masked_fill(~mask, 0), scaled.masked_fill(~mask, 1e-9)):
+        reject(
+            got,
+            hidden.softmax(-1) @ value,
+            "A score of 0 hides nothing: its exponential is 1. Set forbidden scores to -inf.",
+        )
     reject(
         got,
         (scaled.softmax(-1) * mask) @ value,
@@ -61,24 +71,27 @@ def masked_attention(my_attention):
 
 @exercise(3, "The last queries of a long past", level="code", minutes=10)
 def late_causal_mask(my_mask):
-    got, right = call(my_mask, 3, 7), causal_mask(3, 7)
-    late = torch.arange(4, 7)[:, None]
+    n, m = pick((3, 7), ((2, 5), (4, 9), (5, 8), (2, 9), (4, 7)))
+    square = pick(5, (3, 4, 6, 7), seed=1)
+    got, right = call(my_mask, n, m), causal_mask(n, m)
+    late = torch.arange(m - n, m)[:, None]
     reject(
         got,
-        torch.ones(3, 7, dtype=torch.bool).tril(),
-        "Your queries stand at the first places. They are the last three of the seven.",
+        torch.ones(n, m, dtype=torch.bool).tril(),
+        f"Your queries stand at the first places. They are the last {n} of the {m}.",
     )
     reject(got, ~right, "It is the wrong way round: True = may attend.")
-    reject(got, torch.arange(7) < late, "Each query may see itself as well: use <=, not <.")
-    reject(got, torch.arange(7) >= late, "You let the queries see the future, and hide the past.")
+    reject(got, torch.arange(m) < late, "Each query may see itself as well: use <=, not <.")
+    reject(got, torch.arange(m) >= late, "You let the queries see the future, and hide the past.")
     expect(got, right, "Query i stands at place m - n + i and sees all places up to its own.")
-    expect(call(my_mask, 5, 5), causal_mask(5), "With n = m it should be the usual causal mask.")
+    why = "With n = m it should be the usual causal mask."
+    expect(call(my_mask, square, square), causal_mask(square), why)
     return "The newest query sees everything, and with n = m it is the triangle that you know."
 
 
 @exercise(4, "Another variance", level="derive", minutes=10)
 def variance_of_scores(my_variance):
-    k, s = 13, 1.7
+    k, s = pick(13, (5, 7, 11, 17, 19)), pick(1.7, (0.6, 0.8, 1.3, 1.4), seed=1)
     got = call(my_variance, k, s)
     reject(got, k, "That holds for s = 1. Each factor brings a variance of its own.")
     reject(got, k * s**2, "Both vectors have standard deviation s: one factor of s² is missing.")
@@ -90,13 +103,14 @@ def variance_of_scores(my_variance):
 
 @exercise(5, "A head that looks two back", level="code", minutes=15)
 def two_back(my_scores):
-    n = 11
+    n = pick(11, (7, 8, 9, 13))
     got = call(my_scores, n)
     expect(got.shape, (n, n), f"The scores should be {n} by {n}: a row per query.")
     weights = got.float().masked_fill(~causal_mask(n), -math.inf).softmax(-1)
     reached = weights.diagonal(-2)
+    turned = got.T.float().masked_fill(~causal_mask(n), -math.inf).softmax(-1).diagonal(-2)
     reject_if(
-        got.argmax(dim=-1).eq(torch.arange(n) + 2)[: n - 2].all(),
+        reached.min() <= 0.99 < turned.min(),
         "Your head looks two ahead: rows are queries, columns are keys. Turn it.",
     )
     reject_if(
@@ -113,7 +127,7 @@ def two_back(my_scores):
     return "Two back, at every place: position alone can steer a head."
 
 
-@exercise(6, "How sharp?", level="explore", minutes=15)
+@exercise(6, "How sharp?", level="explore", minutes=15, asks=numbers("factor"))
 def how_sharp(my_factor):
     scores = draw(200, 32) @ draw(64, 32, seed=1).T
 

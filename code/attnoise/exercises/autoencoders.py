@@ -1,12 +1,21 @@
 """Checks for the chapter `latent/autoencoders`."""
 
+from functools import cache
+
 import torch
 
 from ..data import load_digits
-from .mechanism import call, draw, exercise, expect, reject, reject_if
+from .fields import Field, numbers
+from .mechanism import call, draw, exercise, expect, pick, reject, reject_if
 
 
-@exercise(1, "How much smaller?", level="trace", minutes=5)
+@exercise(
+    1,
+    "How much smaller?",
+    level="trace",
+    minutes=5,
+    asks=numbers("numbers in a latent", "times fewer"),
+)
 def how_much_smaller(my_sizes):
     reject_if(
         not isinstance(my_sizes, (tuple, list)) or len(my_sizes) != 2,
@@ -86,7 +95,7 @@ def draw_that_learns(my_draw):
 
 @exercise(4, "What a weight means", level="derive", minutes=15)
 def what_a_weight_means(my_weight):
-    s = 0.3
+    s, other = pick(0.3, (0.2, 0.4, 0.6, 0.8)), pick(0.1, (0.15, 0.25, 0.45), seed=1)
     got = float(call(my_weight, s))
     reject(got, s**2, "The squared error is divided by 2 s squared, not by s squared.")
     reject(
@@ -96,7 +105,8 @@ def what_a_weight_means(my_weight):
     reject(got, s**2 / 2, "Half on the wrong side: multiply by 2 s squared.")
     reject(got, 1.0, "At weight 1 they agree for one s only: which one?")
     expect(got, 2 * s**2, "Multiply the negative ELBO by 2 s squared.")
-    expect(float(call(my_weight, 0.1)), 0.02, "Right for s = 0.3, but not for s = 0.1: use s.")
+    why = f"Right for s = {s}, but not for s = {other}: use s."
+    expect(float(call(my_weight, other)), 2 * other**2, why)
     return "A weight of 1 allows each pixel a deviation of 0.7; a weight of 1e-6, of 0.0007."
 
 
@@ -126,23 +136,31 @@ def standardise(my_standardise):
     return "Mean 0 and deviation 1 in each channel: standard noise meets its like."
 
 
-@exercise(6, "How many directions?", level="explore", minutes=15)
+@exercise(
+    6,
+    "How many directions?",
+    level="explore",
+    minutes=15,
+    asks=(Field("components", options=range(65)),),
+)
 def how_many_directions(my_count):
-    seen, new = (load_digits(split).images.flatten(1) for split in ("train", "test"))
-    axes = torch.linalg.svd(seen - seen.mean(0), full_matrices=False).Vh
-
-    def needed(images, ratio):
-        left = images - seen.mean(0)
-        lost = [(left - left @ axes[:k].T @ axes[:k]).square().mean() for k in range(65)]
-        return next(k for k in range(65) if lost[k] < ratio * lost[0])
-
-    right = needed(new, 0.1)
+    right = directions_needed(0.1)
     got = float(my_count)
     reject_if(got == right - 1, "One too few: it loses a little more than a tenth.")
     reject_if(
-        got > right and got == needed(new, 0.05),
+        got > right and got == directions_needed(0.05),
         "That is a twentieth; a tenth was asked for.",
     )
     reject_if(got > right, "Fewer will do: look for the smallest.")
     expect(got, float(right), "Compare with a tenth of what components(digits.images, 0) loses.")
     return f"{right} of 64 directions hold nine tenths of what varies."
+
+
+@cache
+def directions_needed(ratio: float) -> int:
+    """Return how many components lose less than `ratio` of what the mean of unseen digits loses."""
+    seen, new = (load_digits(split).images.flatten(1) for split in ("train", "test"))
+    axes = torch.linalg.svd(seen - seen.mean(0), full_matrices=False).Vh
+    left = new - seen.mean(0)
+    lost = [(left - left @ axes[:k].T @ axes[:k]).square().mean() for k in range(65)]
+    return next(k for k in range(65) if lost[k] < ratio * lost[0])

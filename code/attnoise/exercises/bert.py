@@ -1,16 +1,18 @@
 """Checks for the chapter `transformers/bert`."""
 
 import itertools
+from functools import cache
 
 import torch
 from torch.nn import functional as F
 
+from .fields import Field, numbers
 from .mechanism import call, draw, exercise, expect, reject, reject_if
 
 MASK, PLACES, STAY = 1, 8, 0.9
 
 
-@exercise(1, "How many are changed?", level="trace", minutes=5)
+@exercise(1, "How many are changed?", level="trace", minutes=5, asks=numbers("tokens"))
 def how_many_change(my_count):
     close = {"tolerance": 1e-3}
     reject(
@@ -43,7 +45,7 @@ def how_many_change(my_count):
 @exercise(2, "Eighty, ten, ten", level="code", minutes=15)
 def hide_tokens(my_hide):
     tokens = (draw(5, 97).abs() * 100).long() + 3
-    chosen, drawn = draw(5, 97, seed=1) > 0.5, draw(5, 97, seed=2).sigmoid()
+    chosen, drawn = draw(5, 97, seed=1) > 0.5, torch.special.ndtr(draw(5, 97, seed=2))
     others = (draw(5, 97, seed=3).abs() * 100).long() + 400
     got = call(my_hide, tokens, chosen, drawn, others)
 
@@ -174,14 +176,26 @@ def lost_nats(first) -> float:
     return float((p * (p.log() - log_q)).sum())
 
 
-@exercise(5, "Which to fill in first?", level="explore", minutes=20)
+@cache
+def least_lost() -> float:
+    """Return the nats that are lost with the best four places."""
+    return min(lost_nats(s) for s in itertools.combinations(range(PLACES), 4))
+
+
+@exercise(
+    5,
+    "Which to fill in first?",
+    level="explore",
+    minutes=20,
+    asks=(Field("places", options=range(PLACES), choose=4),),
+)
 def which_first(my_places):
     places = sorted(int(place) for place in my_places)
     reject_if(
         len(set(places)) != 4 or not all(0 <= place < PLACES for place in places),
         f"The answer is four different places from 0 to 7, but it is {tuple(places)}.",
     )
-    best = min(lost_nats(s) for s in itertools.combinations(range(PLACES), 4))
+    best = least_lost()
     lost = lost_nats(places)
     reject_if(
         places[3] - places[0] == 3,

@@ -2,12 +2,19 @@
 
 import torch
 
-from .mechanism import call, draw, exercise, expect, reject, reject_if
+from .fields import numbers
+from .mechanism import call, draw, exercise, expect, pick, reject, reject_if, tensor_of
 
 
-@exercise(1, "A norm by hand", level="trace", minutes=5)
+@exercise(
+    1,
+    "A norm by hand",
+    level="trace",
+    minutes=5,
+    asks=numbers("first number", "second number", "third number", "fourth number"),
+)
 def norm_by_hand(my_norm):
-    my_norm, token = torch.as_tensor(my_norm), torch.tensor([1.0, 3.0, 5.0, 7.0])
+    my_norm, token = torch.as_tensor(my_norm).squeeze(), torch.tensor([1.0, 3.0, 5.0, 7.0])
     reject_if(my_norm.shape != (4,), "Four numbers go in, four come out.")
     centred = token - 4
     near = {"tolerance": 0.01}
@@ -19,6 +26,9 @@ def norm_by_hand(my_norm):
     reject(my_norm, sample, "The variance is a mean of squares: divide by 4, not by 3.", **near)
     rms = token / token.square().mean().sqrt()
     reject(my_norm, rms, "That is RMS norm: layer norm subtracts the mean first.", **near)
+    reject(my_norm, -centred / 5**0.5, "The signs are turned: subtract the mean from x.", **near)
+    coarse = (centred / 5**0.5 * 10).round() / 10
+    reject(my_norm, coarse, "Two decimals are asked for, as in -1.34.", **near)
     expect(my_norm, centred / 5**0.5, "Subtract the mean, divide by the root of 5.", **near)
     return "Mean 0, mean square 1, whatever the token was."
 
@@ -46,7 +56,17 @@ def rms_norm(my_rms_norm):
     centred = x - x.mean(dim=-1, keepdim=True)
     layer = gain * centred / (centred.square().mean(dim=-1, keepdim=True) + eps).sqrt()
     reject(got, layer, "That is layer norm: RMS norm leaves the mean where it is.")
-    expect(got, gain * x / (square + eps).sqrt(), "gain times x over the root of mean(x^2) + eps.")
+    over_tokens = x.square().mean(dim=1, keepdim=True)
+    reject(
+        got,
+        gain * x / (over_tokens + eps).sqrt(),
+        "You averaged over the tokens, dim=1: a token's own numbers lie on the last axis.",
+    )
+    root = (square + eps).sqrt()
+    reject(got, gain + x / root, "The gain multiplies; you added it.")
+    reject(got, gain * x * root, "Divide by the root mean square; you multiplied by it.")
+    reject(got, x / (gain * root), "The gain multiplies; you divided by it.")
+    expect(got, gain * x / root, "gain times x over the root of mean(x^2) + eps.")
     return "A token keeps its direction and loses its length."
 
 
@@ -82,6 +102,17 @@ def pre_norm_block(my_block):
         (outside + norm_2(mlp(outside)), "You normalised the answers, not what goes into a half."),
         (replaced + mlp(replaced), "You replaced the stream by its norm: only inputs get one."),
     )
+    first_lost, other_order = attend(start), x + mlp(norm_1(x))
+    mistakes += (
+        (first_lost + mlp(norm_2(first_lost)), "The first plus sign is missing: attention adds."),
+        (middle, "That is the first half: the MLP has to add, too."),
+        (middle + mlp(norm_1(middle)), "Each half has a norm of its own: the MLP takes norm_2."),
+        (
+            other_order + attend(norm_2(other_order)),
+            "The halves are in the wrong order: attention first, then the MLP.",
+        ),
+        (norm_2(right), "The stream leaves as it is: no norm after the last sum."),
+    )
     got = call(my_block, x, attend, mlp, norm_1, norm_2)
     for wrong, why in mistakes:
         reject(got, wrong, why)
@@ -91,7 +122,7 @@ def pre_norm_block(my_block):
 
 @exercise(4, "Count", level="derive", minutes=10)
 def count(my_count):
-    for d in (7, 64):
+    for d in pick((7, 64), ((5, 48), (9, 32), (11, 96))):
         got, right = call(my_count, d), 12 * d * d + 13 * d
         reject(got, 12 * d * d, "Those are the matrices; biases and norms are missing.")
         reject(got, 12 * d * d + 9 * d, "The two norms are missing: a gain and a shift each.")
@@ -101,15 +132,18 @@ def count(my_count):
         reject(
             got, 11 * d * d + 12 * d, "Attention has four matrices: query, key, value and output."
         )
+        reject(got, 6 * d * d + 10 * d, "The MLP is 4 d wide inside: each matrix has 4 d^2.")
+        reject(got, right + 2 * d, "There are two norms; the last one belongs to the stack.")
         expect(got, right, "Attention 4 d^2 + 4 d, MLP 8 d^2 + 5 d, norms 4 d.", tolerance=1e-9)
     return "12 d^2 + 13 d: for any width that matters, the matrices are nearly all of it."
 
 
 @exercise(5, "How deep, how large", level="derive", minutes=10)
 def stream_size(my_sizes):
-    for N, s in ((16, 0.5), (48, 0.1)):
-        answer = call(my_sizes, N, s)
-        pair = isinstance(answer, tuple | list) and len(answer) == 2
+    others = (((9, 0.4), (36, 0.2)), ((25, 0.3), (50, 0.15)), ((12, 0.6), (30, 0.25)))
+    for N, s in pick(((16, 0.5), (48, 0.1)), others):
+        answer = tensor_of(call(my_sizes, N, s))
+        pair = isinstance(answer, torch.Tensor | tuple | list) and len(answer) == 2
         reject_if(not pair, "Return two numbers: the size, and the s for root 2.")
         size, wanted = answer
         reject(size, 1 + N * s**2, "That is the variance; its root is the standard deviation.")
@@ -117,7 +151,11 @@ def stream_size(my_sizes):
         reject(
             size, (N * s**2) ** 0.5, "The stream enters with size 1: its variance counts as well."
         )
+        reject(size, 1 + N**0.5 * s, "You added 1 outside the root: add variances, then take it.")
+        reject(size, N**-0.5, "The order is turned: first the size, then the s.")
         expect(size, (1 + N * s**2) ** 0.5, "Root of 1 + N s^2.")
+        reject(wanted, (2 / N) ** 0.5, "The stream's own 1 is missing in 1 + N s^2 = 2.")
+        reject(wanted, (2 * N) ** -0.5, "N counts halves here, not blocks: N s^2 = 1.")
         reject(wanted, 1 / N, "1 + N s^2 = 2 asks for s^2 = 1 / N; take the root.")
         expect(wanted, N**-0.5, "Solve 1 + N s^2 = 2 for s.")
     return "The root of N is where GPT-2's initialisation comes from."

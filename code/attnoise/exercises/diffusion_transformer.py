@@ -3,10 +3,11 @@
 import torch
 
 from ..together.dit import grid_positions
-from .mechanism import call, draw, exercise, expect, reject, reject_if
+from .fields import numbers
+from .mechanism import call, draw, exercise, expect, pick, reject, reject_if
 
 
-@exercise(1, "Tokens and weights", level="trace", minutes=5)
+@exercise(1, "Tokens and weights", level="trace", minutes=5, asks=numbers("tokens", "operations"))
 def tokens_and_weights(my_cost):
     reject_if(
         not isinstance(my_cost, (tuple, list)) or len(my_cost) != 2,
@@ -15,20 +16,19 @@ def tokens_and_weights(my_cost):
     n, operations = (float(x) for x in my_cost)
     reject(n, 32 * 32, "A patch of 2 x 2 places is one token.")
     reject(n, 16, "That is one row of patches; there are 16 rows.")
-    reject_if(n != 256, "16 x 16 patches.")
+    expect(n, 256.0, "16 x 16 patches.")
     weights, pairs = 24 * 256 * 28 * 1152**2, 4 * 256**2 * 1152 * 28
-
-    def near(x):
-        return abs(operations / x - 1) < 1e-3
-
-    reject_if(near(weights), "The second term is missing: attention's scores and sums.")
-    reject_if(  # by chance both mistakes give the same number here
-        near(pairs) or near((weights + pairs) / 28),
-        "That is the second term alone, or one block of 28: add both terms, for all blocks.",
-    )
-    reject_if(near(weights / 2 + pairs / 2), "A product and a sum: two operations, not one.")
-    reject_if(near(3 * (weights + pairs)), "That is a training step; one way through is asked for.")
-    reject_if(not near(weights + pairs), "24 n L d squared + 4 n squared d L.")
+    both, part = weights + pairs, "That is the second term alone, or one block of 28: "
+    for wrong, why in (
+        (weights, "The second term is missing: attention's scores and sums."),
+        # By chance these two mistakes give the same number here.
+        (pairs, part + "add both terms, for all blocks."),
+        (both / 28, part + "add both terms, for all blocks."),
+        (both / 2, "A product and a sum: two operations, not one."),
+        (3 * both, "That is a training step; one way through is asked for."),
+    ):
+        reject(operations, wrong, why, tolerance=1e-3)
+    expect(operations, both, "24 n L d squared + 4 n squared d L.", tolerance=1e-3)
     return "237 billion, and only one in 28 of them for pairs of tokens."
 
 
@@ -68,7 +68,7 @@ def modulate(my_half_block):
 
 @exercise(3, "Where am I?", level="code", minutes=15)
 def where_am_i(my_positions):
-    side, d = 3, 20
+    side, d = pick((3, 20), ((4, 12), (5, 8), (2, 24), (4, 28)))
     got = call(my_positions, side, d)
     right = grid_positions(side, d)
     column, row = right.chunk(2, dim=-1)
@@ -96,7 +96,8 @@ def where_am_i(my_positions):
 
 @exercise(4, "Open the gates", level="derive", minutes=10)
 def open_the_gates(my_gradients):
-    x, w, r = 2.0, 3.0, 5.0
+    x, w = pick(2.0, (4.0, 7.0)), pick(3.0, (2.0, -3.0, 6.0), seed=1)
+    r = pick(5.0, (3.0, 9.0), seed=2)
     got = call(my_gradients, x, w, r)
     reject_if(
         not isinstance(got, (tuple, list)) or len(got) != 2,
@@ -108,28 +109,31 @@ def open_the_gates(my_gradients):
     reject(gate, r, "By how much does the output change with g? By F(x) = w x.")
     reject(gate, w * x, "The gradient that arrives, r, is a factor.")
     reject(gate, r * x, "F(x) is w x, not x.")
-    expect((gate, weight), (30.0, 0.0), "r w x for the gate, and g r x = 0 for the weight.")
+    expect((gate, weight), (r * w * x, 0.0), "r w x for the gate, and g r x = 0 for the weight.")
+    x, w, r = pick((1.0, -2.0, 4.0), ((3.0, -1.0, 5.0), (-2.0, 2.0, 6.0)), seed=3)
     expect(
-        tuple(float(v) for v in call(my_gradients, 1.0, -2.0, 4.0)), (-8.0, 0.0), "Use x, w and r."
+        tuple(float(v) for v in call(my_gradients, x, w, r)), (r * w * x, 0.0), "Use x, w and r."
     )
     return "The gate learns first; the weights behind it wait until it has opened."
 
 
 @exercise(5, "The slope", level="explore", minutes=15)
 def the_slope(my_slope):
-    compute = torch.tensor([1.0, 3.0, 10.0, 40.0])
-    loss = 0.2 + 0.9 * compute**-0.3 * torch.tensor([1.0, 1.02, 0.97, 1.01])
-    got = call(my_slope, compute, loss, 0.2)
+    others = ([2.0, 5.0, 20.0, 60.0], [1.0, 4.0, 9.0, 30.0], [3.0, 7.0, 15.0, 80.0])
+    compute = torch.tensor(pick([1.0, 3.0, 10.0, 40.0], others))
+    floor, power = pick(0.2, (0.15, 0.25, 0.3), seed=1), pick(0.3, (0.25, 0.35, 0.4), seed=2)
+    loss = floor + 0.9 * compute**-power * torch.tensor([1.0, 1.02, 0.97, 1.01])
+    got = call(my_slope, compute, loss, floor)
 
     def fit(x, y):
         x, y = x - x.mean(), y - y.mean()
         return (x * y).sum() / (x * x).sum()
 
-    x, y = compute.log(), (loss - 0.2).log()
+    x, y = compute.log(), (loss - floor).log()
     reject(got, fit(x, loss.log()), "The irreducible loss was not subtracted.")
-    reject(got, fit(compute, loss - 0.2), "Take logarithms of both; a power is no line.")
+    reject(got, fit(compute, loss - floor), "Take logarithms of both; a power is no line.")
     reject(got, fit(compute, y), "Compute needs its logarithm, too.")
-    reject(got, fit(x, loss - 0.2), "The loss needs its logarithm, too.")
+    reject(got, fit(x, loss - floor), "The loss needs its logarithm, too.")
     reject(got, fit(y, x), "That is compute against loss: exchange the axes.")
     reject(got, -fit(x, y), "The sign: the loss falls, so the slope is negative.")
     reject(got, (x * y).sum() / (x * x).sum(), "Subtract both means, or the line must pass zero.")

@@ -4,10 +4,11 @@ import math
 
 import torch
 
-from .mechanism import call, draw, exercise, expect, reject, reject_if
+from .fields import numbers
+from .mechanism import call, draw, exercise, expect, pick, reject, reject_if
 
 
-@exercise(1, "Edit distance by hand", level="trace", minutes=5)
+@exercise(1, "Edit distance by hand", level="trace", minutes=5, asks=numbers("distance", "rate"))
 def edit_by_hand(my_answer):
     pair = isinstance(my_answer, tuple | list) and len(my_answer) == 2
     reject_if(not pair, "Two numbers: the distance, then the rate.")
@@ -15,7 +16,8 @@ def edit_by_hand(my_answer):
     reject(distance, 3, "A replacement counts once, not as a deletion and an insertion.")
     reject(distance, 1, "Compare the lengths as well: one phone is too many.")
     expect(distance, 2, "One replacement (AE by AH) and one deletion (S).")
-    reject(rate, 2 / 4, "Divide by the phones of the dictionary's answer, not of ours.")
+    why = "Divide by the phones of the dictionary's answer, not of ours."
+    reject(rate, 2 / 4, why, tolerance=0.01)
     reject(rate, 200 / 3, "A share, not a percentage: errors divided by phones.", tolerance=0.01)
     expect(rate, 2 / 3, "Two errors in a word of three phones.", tolerance=0.01)
     return "A rate above 1 is possible: an answer can be longer than the truth."
@@ -46,7 +48,8 @@ def masked_loss(my_loss):
 
 @exercise(3, "Greedy", level="code", minutes=15)
 def greedy(my_greedy):
-    script = {(1,): 4, (1, 4): 6, (1, 4, 6): 3, (1, 4, 6, 3): 2}
+    word = pick([4, 6, 3, 2], ([5, 3, 6, 2], [3, 6, 4, 5, 2], [6, 5, 3, 2], [5, 4, 6, 3, 2]))
+    script = {(1, *word[:i]): token for i, token in enumerate(word)}
 
     def step(tokens):
         reject_if(not isinstance(tokens, list), "Hand `step` the list of all tokens so far.")
@@ -61,17 +64,22 @@ def greedy(my_greedy):
 
     got = call(my_greedy, step, 9)
     reject_if(got[:1] == [1], "Leave the first token, <begin>, out of the answer.")
-    reject_if(got == [4, 6, 3], "Keep the 2 if it was reached: it says that the answer is whole.")
-    reject_if(got != [4, 6, 3, 2], f"Expected [4, 6, 3, 2], got {got}.")
+    reject_if(got == word[:-1], "Keep the 2 if it was reached: it says that the answer is whole.")
+    reject_if(got != word, f"Expected {word}, got {got}.")
     short = call(my_greedy, step, 2)
-    reject_if(short == [4], "With longest = 2 you took one step: <begin> does not count.")
-    reject_if(short != [4, 6], f"With longest = 2 expected [4, 6], got {short}.")
+    reject_if(short == word[:1], "With longest = 2 you took one step: <begin> does not count.")
+    reject_if(short != word[:2], f"With longest = 2 expected {word[:2]}, got {short}.")
     return "One token at a time, and it knows when to stop."
 
 
 @exercise(4, "When does length matter?", level="derive", minutes=15)
 def length_penalty(my_alpha):
-    for a, n, b, m in ((-2.0, 4, -2.4, 7), (-1.0, 2, -3.0, 9)):
+    others = (
+        ((-2.2, 3, -2.9, 8), (-1.5, 4, -2.5, 9)),
+        ((-1.2, 2, -1.7, 6), (-3.0, 5, -4.5, 8)),
+        ((-2.5, 6, -2.8, 9), (-0.8, 3, -2.0, 7)),
+    )
+    for a, n, b, m in pick(((-2.0, 4, -2.4, 7), (-1.0, 2, -3.0, 9)), others):
         got, u, v = call(my_alpha, a, n, b, m), (5 + n) / 6, (5 + m) / 6
         reject(got, math.log(b / a) / math.log(m / n), "The lengths enter as (5 + |y|) / 6.")
         reject(got, math.log(a / b) / math.log(v / u), "The sign: which ratio is above 1?")

@@ -3,10 +3,18 @@
 import torch
 
 from ..diffusion import pair_by_transport
+from .fields import numbers
 from .mechanism import call, draw, exercise, expect, reject, reject_if
 
 
-@exercise(1, "On the line", level="trace", minutes=5)
+@exercise(
+    1,
+    "On the line",
+    level="trace",
+    minutes=5,
+    asks=numbers("x_t, first number", "x_t, second number", "u, first number", "u, second number"),
+    build=lambda *four: (four[:2], four[2:]),
+)
 def on_the_line(my_point):
     got = tuple(my_point[0]) + tuple(my_point[1])
     reject(

@@ -9,7 +9,8 @@ from ..attention import record_weights
 from ..data import load_shakespeare
 from ..training.checkpoints import load_checkpoint
 from ..transformers import BytePairTokenizer
-from .mechanism import call, exercise, expect, reject, reject_if
+from .fields import Field, numbers
+from .mechanism import call, exercise, expect, pick, reject, reject_if
 
 MERGES = (  # tokens, the commonest pair, and what they become with 256 in its place
     ([7, 8, 9, 7, 8, 5], (7, 8), [256, 9, 256, 5]),
@@ -18,33 +19,44 @@ MERGES = (  # tokens, the commonest pair, and what they become with 256 in its p
 )
 
 
-@exercise(1, "Bits by hand", level="trace", minutes=5)
+@exercise(1, "Bits by hand", level="trace", minutes=5, asks=numbers("bits per character"))
 def bits_by_hand(my_bits):
-    reject(my_bits, 2.8 / math.log(2), "That is per token: one token stands for 2.5 characters.")
-    reject(my_bits, 2.8 / 2.5, "Those are nats per character: divide by ln 2 as well.")
-    reject(my_bits, 2.8 * math.log(2) / 2.5, "Divide by ln 2: a nat is more than a bit.")
-    reject(my_bits, 2.8 / math.log(2) * 2.5, "Divide by 2.5: the characters share the bits.")
-    expect(my_bits, 2.8 / math.log(2) / 2.5, "Nats / ln 2 / characters per token.", tolerance=0.01)
+    bits = 2.8 / math.log(2)
+    for wrong, why in (
+        (bits, "That is per token: one token stands for 2.5 characters."),
+        (2.8 / 2.5, "Those are nats per character: divide by ln 2 as well."),
+        (2.8 * math.log(2) / 2.5, "Divide by ln 2: a nat is more than a bit."),
+        (bits * 2.5, "Divide by 2.5: the characters share the bits."),
+    ):
+        reject(my_bits, wrong, why, tolerance=0.01)
+    expect(my_bits, bits / 2.5, "Nats / ln 2 / characters per token.", tolerance=0.01)
     return "The same scale for any vocabulary, and for compressors."
 
 
 @exercise(2, "One merge", level="code", minutes=15)
 def one_merge(my_merge):
+    more = pick(0, range(1, 60))  # other tokens, in the same order
     for tokens, pair, merged in MERGES:
+        tied, doubled = pair == (2, 3), pair == (4, 4)
+        tokens, pair = [x + more for x in tokens], (pair[0] + more, pair[1] + more)
+        merged = [x if x == 256 else x + more for x in merged]
         given = list(tokens)
         got = call(my_merge, given, 256)
         whole = isinstance(got, tuple | list) and len(got) == 2
         reject_if(not whole, "Return two things: the pair, and the new list.")
         reject_if(given != tokens, "You changed the list that was given: build a new one.")
         found, ours = tuple(got[0]), list(got[1])
-        if pair == (2, 3):
-            reject_if(found == (9, 2), "(9, 2) and (2, 3) are as common: take the smaller numbers.")
+        if tied:
+            other = (9 + more, 2 + more)
+            why = f"{other} and {pair} are as common: take the smaller numbers."
+            reject_if(found == other, why)
         reject_if(found != pair, f"The commonest pair of {tokens} is {pair}, got {found}.")
         twice = ours == replaced(tokens, pair, step=1)
         reject_if(twice, "A token was used twice: after a merge go on two places further.")
         once = ours.count(256) == 1 and merged.count(256) == 2
         reject_if(once, "You replaced the first place only: replace every one.")
-        reject_if(pair == (4, 4) and ours == [4, 256, 256, 1], "Replace from the left.")
+        right_to_left = [4 + more, 256, 256, 1 + more]
+        reject_if(doubled and ours == right_to_left, "Replace from the left.")
         reject_if(ours != merged, f"Expected {merged}, got {ours}.")
     return "Do this 768 times, and you have the tokenizer of this chapter."
 
@@ -61,14 +73,20 @@ def replaced(tokens: list[int], pair: tuple[int, int], step: int) -> list[int]:
 
 @exercise(3, "Top-p", level="code", minutes=15)
 def top_p(my_top_p):
-    p = torch.tensor([0.1, 0.4, 0.05, 0.3, 0.15])
-    wanted = torch.tensor([0, 0.4, 0, 0.3, 0]) / 0.7
+    others = ((3, 0, 4, 1, 2), (2, 1, 0, 4, 3), (4, 3, 1, 0, 2), (0, 3, 2, 1, 4))
+    order = list(pick((0, 1, 2, 3, 4), others))
+    p = torch.tensor([0.1, 0.4, 0.05, 0.3, 0.15])[order]
+    wanted = torch.tensor([0, 0.4, 0, 0.3, 0])[order] / 0.7
     got = call(my_top_p, p.clone(), 0.6)
     reject(got, wanted * 0.7, "What is kept must sum to 1: divide by its sum.")
-    only = torch.tensor([0, 1.0, 0, 0, 0])
+    only = torch.tensor([0, 1.0, 0, 0, 0])[order]
     reject(got, only, "You dropped the token that crosses the line: the rest must reach 0.6.")
-    reject(got, wanted[[1, 3, 0, 4, 2]], "That is in sorted order: put each back in its place.")
-    least = torch.tensor([0.1, 0, 0.05, 0.3, 0.15]) / 0.6
+    reject(
+        got,
+        wanted[p.argsort(descending=True)],
+        "That is in sorted order: put each back in its place.",
+    )
+    least = torch.tensor([0.1, 0, 0.05, 0.3, 0.15])[order] / 0.6
     reject(got, least, "You kept the unlikely ones: sort from the likeliest down.")
     expect(got, wanted, "0.4 alone does not reach 0.6; with 0.3 it does.")
     full = call(my_top_p, p.clone(), 1.0)
@@ -80,7 +98,12 @@ def top_p(my_top_p):
 
 @exercise(4, "The price of a long memory", level="derive", minutes=10)
 def cache_bytes(my_bytes):
-    for depth, d, heads, kv, n in ((32, 4096, 32, 8, 8192), (3, 60, 5, 1, 7)):
+    others = (
+        ((24, 2048, 16, 4, 1000), (5, 96, 8, 2, 11)),
+        ((40, 5120, 40, 10, 4096), (7, 72, 6, 3, 13)),
+        ((28, 3584, 28, 7, 2000), (6, 84, 12, 2, 9)),
+    )
+    for depth, d, heads, kv, n in pick(((32, 4096, 32, 8, 8192), (3, 60, 5, 1, 7)), others):
         right = 2 * depth * kv * (d // heads) * n * 2
         got = call(my_bytes, depth, d, heads, kv, n)
         reject(got, right * heads // kv, "Only keys and values are stored: count kv_heads.")
@@ -92,7 +115,13 @@ def cache_bytes(my_bytes):
     return "The first model tried here, Llama 3 8B's shape, needs 1 GiB for 8,192 tokens."
 
 
-@exercise(5, "Who looks one back?", level="explore", minutes=20)
+@exercise(
+    5,
+    "Who looks one back?",
+    level="explore",
+    minutes=20,
+    asks=(Field("block", options=range(4), choose=1), Field("head", options=range(4), choose=1)),
+)
 def who_looks_back(my_head):
     pair = isinstance(my_head, tuple | list) and len(my_head) == 2
     reject_if(not pair, "Set `my_head` to two numbers: (block, head).")

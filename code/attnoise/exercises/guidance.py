@@ -5,10 +5,17 @@ from collections.abc import Mapping
 
 import torch
 
-from .mechanism import call, draw, exercise, expect, reject, reject_if
+from .fields import numbers
+from .mechanism import call, draw, exercise, expect, pick, reject, reject_if
 
 
-@exercise(1, "Where the prediction lands", level="trace", minutes=5)
+@exercise(
+    1,
+    "Where the prediction lands",
+    level="trace",
+    minutes=5,
+    asks=numbers("guided prediction", "w"),
+)
 def where_the_prediction_lands(my_answer):
     reject_if(
         not isinstance(my_answer, (tuple, list)) or len(my_answer) != 2,
@@ -79,7 +86,8 @@ def guidance_in_an_interval(my_prediction):
 
 @exercise(3, "A tilted Gaussian", level="derive", minutes=15)
 def tilted_gaussian(my_tilted):
-    m, v, V, s = 0.8, 0.25, 1.6, 3.0
+    m, v = pick(0.8, (0.5, 1.1, -0.7)), pick(0.25, (0.2, 0.3, 0.4), seed=1)
+    V, s = pick(1.6, (1.3, 1.9, 2.2), seed=2), pick(3.0, (2.0, 2.5, 4.0), seed=3)
     got = call(my_tilted, m, v, V, s)
     reject_if(
         not isinstance(got, (tuple, list)) or len(got) != 2,
@@ -109,7 +117,9 @@ def tilted_gaussian(my_tilted):
         torch.tensor([m, v]),
         "At s = 1 the class itself must come out.",
     )
-    return f"For s = 3 the mean moves from 0.8 to {s * m / v / precision:.2f}, and it is narrower."
+    return (
+        f"For s = {s:g} the mean moves from {m} to {s * m / v / precision:.2f}, and it is narrower."
+    )
 
 
 @exercise(4, "Back up", level="code", minutes=10)

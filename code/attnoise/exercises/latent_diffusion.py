@@ -2,10 +2,17 @@
 
 import torch
 
-from .mechanism import call, draw, exercise, expect, reject, reject_if
+from .fields import numbers
+from .mechanism import call, draw, exercise, expect, pick, reject, reject_if
 
 
-@exercise(1, "Tokens", level="trace", minutes=5)
+@exercise(
+    1,
+    "Tokens",
+    level="trace",
+    minutes=5,
+    asks=numbers("tokens in pixels", "tokens in latents", "times fewer pairs"),
+)
 def tokens(my_tokens):
     reject_if(
         not isinstance(my_tokens, (tuple, list)) or len(my_tokens) != 3,
@@ -24,7 +31,7 @@ def tokens(my_tokens):
 
 @exercise(2, "A wrong scale is another time", level="derive", minutes=15)
 def another_time(my_time):
-    t, s = 0.4, 3.0
+    t, s = pick(0.4, (0.3, 0.5, 0.6, 0.7)), pick(3.0, (2.0, 4.0, 5.0), seed=1)
     got = float(call(my_time, t, s))
     reject(got, t * s, "The ratio is (1 - t) s / t: both levels change with t.")
     reject(got, t / s, "The ratio is (1 - t) s / t: both levels change with t.")
@@ -38,7 +45,9 @@ def another_time(my_time):
     reject(got, 1 / ratio, "One over the ratio is t' / (1 - t'), not yet t'.")
     reject(got, ratio / (1 + ratio), "That is 1 - t', the level of the signal.")
     expect(got, t / (t + s * (1 - t)), "t' = 1 / (1 + (1 - t) s / t).")
-    expect(float(call(my_time, 0.7, 0.1)), 0.7 / 0.73, "Right for s = 3, but not for s = 0.1.")
+    late, small = pick((0.7, 0.1), ((0.6, 0.2), (0.3, 0.4), (0.8, 0.3)), seed=2)
+    why = f"Right for s = {s:g}, but not for s = {small}."
+    expect(float(call(my_time, late, small)), late / (late + small * (1 - late)), why)
     return "A scale shifts time, as the shift of a schedule does."
 
 
@@ -134,11 +143,15 @@ def decode_once(my_draw):
 
 @exercise(5, "When does it pay?", level="derive", minutes=10)
 def when_does_it_pay(my_break_even):
-    got = float(call(my_break_even, 600.0, 2.0, 8.0))
-    reject(got, 600 / 8, "The latent's own cost goes on, too: 2 for each picture.")
-    reject(got, 600 / 2, "What is saved per picture is the difference of both costs.")
-    reject(got, 600 / 10, "The difference of both costs, not their sum.")
-    reject(got, -100.0, "Negative? What is saved is pixels - latent.")
-    expect(got, 100.0, "once + n latent = n pixels.")
-    expect(float(call(my_break_even, 50.0, 1.0, 6.0)), 10.0, "Right for one bill only.")
+    others = ((720.0, 3.0, 9.0), (440.0, 1.0, 5.0), (990.0, 4.0, 13.0))
+    once, latent, pixels = pick((600.0, 2.0, 8.0), others)
+    got, right = float(call(my_break_even, once, latent, pixels)), once / (pixels - latent)
+    reject(got, once / pixels, f"The latent's own cost goes on, too: {latent:g} for each picture.")
+    reject(got, once / latent, "What is saved per picture is the difference of both costs.")
+    reject(got, once / (latent + pixels), "The difference of both costs, not their sum.")
+    reject(got, -right, "Negative? What is saved is pixels - latent.")
+    expect(got, right, "once + n latent = n pixels.")
+    bill = pick((50.0, 1.0, 6.0), ((70.0, 2.0, 7.0), (90.0, 3.0, 9.0), (44.0, 1.0, 5.0)), seed=1)
+    right = bill[0] / (bill[2] - bill[1])
+    expect(float(call(my_break_even, *bill)), right, "Right for one bill only.")
     return "Before that, pixels are cheaper; after it, every picture saves."

@@ -2,35 +2,32 @@
 
 import torch
 
-from .mechanism import call, draw, exercise, expect, reject, reject_if
+from .fields import numbers
+from .mechanism import call, draw, exercise, expect, pick, reject, reject_if
 
 
 @exercise(1, "How long is the middle?", level="derive", minutes=10)
 def how_long(my_length):
-    n, s = 100, 0.3
-    got = float(call(my_length, n, s))
-    reject(got, 10.0, "That is the length of a draw; a point between two is shorter.")
-    reject(
-        got,
-        (0.3**2 + 0.7**2) * 100,
-        "That is the squared length: take the root.",
-    )
-    reject(got, 50**0.5, "Right for the middle only; s = 0.3 lies nearer to one of them.")
-    reject(got, 0.7 * 10 + 0.3 * 10, "Lengths add only for vectors of one direction.")
-    reject(
-        got,
-        (0.7**2 * 100 + 0.3**2 * 100 + 2 * 0.21 * 100) ** 0.5,
-        "The product of two draws is about 0, not n.",
-    )
-    reject(got, 0.58 * 10, "The squares add up to 0.58 of n; the root goes over both.")
-    expect(got, 58**0.5, "The root of ((1 - s) squared + s squared) n.")
-    expect(float(call(my_length, 256, 0.5)), 128**0.5, "Right for one case only: use n and s.")
+    n, s = pick(100, (64, 144, 225, 400)), pick(0.3, (0.1, 0.2, 0.4), seed=1)
+    got, part = float(call(my_length, n, s)), (1 - s) ** 2 + s**2
+    # By chance two more mistakes give this number: to add the lengths, and to take n for the
+    # product of two draws.
+    reject(got, n**0.5, "That is the length of a draw; a point between two is shorter.")
+    reject(got, part * n, "That is the squared length: take the root.")
+    reject(got, (n / 2) ** 0.5, f"Right for the middle only; s = {s} lies nearer to one of them.")
+    why = f"The squares add up to {part:.2f} of n; the root goes over both."
+    reject(got, part * n**0.5, why)
+    expect(got, (part * n) ** 0.5, "The root of ((1 - s) squared + s squared) n.")
+    n, s = pick((256, 0.5), ((324, 0.25), (196, 0.35), (81, 0.15)), seed=2)
+    right = (((1 - s) ** 2 + s**2) * n) ** 0.5
+    expect(float(call(my_length, n, s)), right, "Right for one case only: use n and s.")
     return "A dent of 30 % in the middle, whatever n is: the shell is left."
 
 
 @exercise(2, "An arc", level="code", minutes=15)
 def an_arc(my_slerp):
-    a, b, s = 0.4 * draw(7), 0.2 * draw(7, seed=1), 0.3  # short: acos(a @ b) must exist
+    a, s = 0.4 * draw(7), 0.3  # short: acos(a @ b) must exist
+    b = 0.2 * draw(7, seed=1) + 0.3 * a  # never at right angles: a sine of 1 would hide a mistake
     got = call(my_slerp, a, b, s)
 
     def arc(angle, first=1 - s, second=s):
@@ -101,7 +98,7 @@ def a_direction(my_direction):
     return "The way from those without to those with it, and nothing said about why."
 
 
-@exercise(5, "How far is chance?", level="derive", minutes=10)
+@exercise(5, "How far is chance?", level="derive", minutes=10, asks=numbers("standard deviations"))
 def how_far_is_chance(my_deviations):
     got = float(my_deviations)
     reject(got, 0.15 / 16, "Divide by the standard deviation, 1/16, not by 16.")

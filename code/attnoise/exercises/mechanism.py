@@ -7,14 +7,22 @@ what was shown. See any chapter's module beside this one.
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import choose
+from .fields import Field
+from .inputs import draw as draw
+from .inputs import pick as pick
+from .values import described, number_of
+from .values import tensor_of as tensor_of
 
 LEVELS = {"trace": 1, "code": 2, "derive": 2, "explore": 3}  # points that a grader gives
 
@@ -43,11 +51,42 @@ class Exercise:
     level: str
     minutes: int
     check: Callable[[Any], Verdict] = field(repr=False)
+    asks: tuple[Field, ...] = ()  # for an answer of a few numbers: what each of them is
+    build: Callable[..., Any] | None = field(default=None, repr=False)
 
     @property
     def points(self) -> int:
         """What a right answer is worth: 1 for tracing, 2 for code and derivations, 3 to explore."""
         return LEVELS[self.level]
+
+    def answer(self, *numbers: Any) -> Any:
+        """Return what the check is given for one number per field: alone, or as a tuple."""
+        if self.build is not None:
+            return self.build(*numbers)
+        return numbers if len(numbers) > 1 else numbers[0]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a checker compared: a value with one of its own, and how near they must be."""
+
+    got: Any
+    value: Any
+    tolerance: float
+
+
+_RECORD: ContextVar[list[Comparison] | None] = ContextVar("record", default=None)
+
+
+@contextmanager
+def recorded() -> Iterator[list[Comparison]]:
+    """List all that the checkers called within compare; meanwhile nothing counts as wrong."""
+    found: list[Comparison] = []
+    token = _RECORD.set(found)
+    try:
+        yield found
+    finally:
+        _RECORD.reset(token)
 
 
 class Wrong(Exception):
@@ -55,7 +94,13 @@ class Wrong(Exception):
 
 
 def exercise(
-    number: int, title: str, *, level: str, minutes: int
+    number: int,
+    title: str,
+    *,
+    level: str,
+    minutes: int,
+    asks: tuple[Field, ...] = (),
+    build: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[[Any], str]], Callable[[Any], Verdict]]:
     """Turn a checker into a check that returns a `Verdict`, whatever the reader's answer does.
 
@@ -64,6 +109,8 @@ def exercise(
         title: Its title there.
         level: "trace", "code", "derive" or "explore".
         minutes: How long it takes.
+        asks: Where numbers answer, a field for each: a page can ask for them.
+        build: What makes the answer of those numbers; without it, one alone or a tuple of them.
 
     Returns:
         A decorator. The decorated function never raises for a wrong answer: mistakes, exceptions
@@ -80,6 +127,8 @@ def exercise(
         def check(answer: Any) -> Verdict:
             if answer is None or answer is ...:
                 return Verdict(False, f"Exercise {number} has no answer yet.")
+            if len(asks) == 1 and build is None and not asks[0].options:
+                answer = number_of(answer)
             try:
                 return Verdict(True, checker(answer))
             except Wrong as wrong:
@@ -94,7 +143,8 @@ def exercise(
                     "Call it yourself on a small input to see where.",
                 )
 
-        record = Exercise(checker.__name__, number, title, level, minutes, check)
+        name = checker.__name__
+        record = Exercise(name, number, title, level, minutes, check, asks, build)
         check.exercise = record  # type: ignore[attr-defined]
         return check
 
@@ -107,11 +157,6 @@ def exercises_of(module: Any) -> list[Exercise]:
     return sorted(found, key=lambda exercise: exercise.number)
 
 
-def draw(*shape: int, seed: int = 0) -> Tensor:
-    """Draw the inputs of a check: standard normal, the same each time."""
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
 def call(function: Callable, *arguments: Any, **options: Any) -> Any:
     """Call the reader's function on copies of the arguments, and look whether anything came back.
 
@@ -120,7 +165,7 @@ def call(function: Callable, *arguments: Any, **options: Any) -> Any:
     """
     if not callable(function):
         raise Wrong(
-            f"The check needs your function itself, but it got {_describe(function)}; "
+            f"The check needs your function itself, but it got {described(function)}; "
             "pass its name without brackets."
         )
     copies = [x.clone() if isinstance(x, Tensor) else x for x in arguments]
@@ -133,18 +178,18 @@ def call(function: Callable, *arguments: Any, **options: Any) -> Any:
     result = function(*copies, **options)
     if result is None:
         raise Wrong("Your function returns None. Did you forget `return`?")
-    return result
+    return tensor_of(result) if isinstance(result, np.ndarray) else result
 
 
 def reject(got: Any, wrong: Any, why: str, *, tolerance: float = 1e-4) -> None:
     """Recognise a misunderstanding: if the answer is what it would give, say why it is wrong."""
-    if _close(got, wrong, tolerance):
+    if not _noted(got, wrong, tolerance) and _close(got, wrong, tolerance):
         raise Wrong(why)
 
 
 def reject_if(condition: Any, why: str) -> None:
     """Recognise a misunderstanding by a condition instead of by its exact result."""
-    if bool(condition):
+    if bool(condition) and _RECORD.get() is None:
         raise Wrong(why)
 
 
@@ -157,9 +202,12 @@ def expect(got: Any, right: Any, otherwise: str, *, tolerance: float = 1e-4) -> 
         otherwise: What to say if the answer has the right shape but other numbers.
         tolerance: Largest absolute difference, and largest relative one.
     """
+    if _noted(got, right, tolerance):
+        return
     if isinstance(right, Tensor) and right.ndim:
+        got = tensor_of(got)
         if not isinstance(got, Tensor):
-            raise Wrong(f"Expected a tensor of shape {tuple(right.shape)}, got {_describe(got)}.")
+            raise Wrong(f"Expected a tensor of shape {tuple(right.shape)}, got {described(got)}.")
         if got.shape != right.shape:
             raise Wrong(f"Expected shape {tuple(right.shape)}, got {tuple(got.shape)}. {otherwise}")
         if right.dtype == torch.bool and got.dtype != torch.bool:
@@ -170,15 +218,18 @@ def expect(got: Any, right: Any, otherwise: str, *, tolerance: float = 1e-4) -> 
         raise Wrong(otherwise)
 
 
+def _noted(got: Any, value: Any, tolerance: float) -> bool:
+    record = _RECORD.get()
+    if record is not None:
+        record.append(Comparison(got, value, tolerance))
+    return record is not None
+
+
 def _close(got: Any, right: Any, tolerance: float) -> bool:
     try:
         a, b = (torch.as_tensor(x, dtype=torch.float64) for x in (got, right))
     except (TypeError, ValueError, RuntimeError):
         return False
+    if b.ndim == 0 and a.numel() == 1:
+        a = a.reshape(())  # [22] is 22
     return a.shape == b.shape and torch.allclose(a, b, atol=tolerance, rtol=tolerance)
-
-
-def _describe(value: Any) -> str:
-    if isinstance(value, Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    return f"{value!r}, a {type(value).__name__}"

@@ -1,19 +1,24 @@
 """Checks for the chapter `diffusion/samplers`."""
 
-from functools import cache
 from itertools import pairwise
 
 import torch
 
-from ..data import ring_of_gaussians
-from ..diffusion import IdealDenoiser, dpm_solver_sample, heun_sample, last, linear_schedule
 from ..errors import ConfigError
-from .mechanism import call, draw, exercise, expect, reject, reject_if
+from .fields import numbers
+from .mechanism import call, draw, exercise, expect, pick, reject, reject_if
+from .stops import error_by_interval, error_of
 
 STEPS, LIMIT = 8, 0.05
 
 
-@exercise(1, "A budget of calls", level="trace", minutes=5)
+@exercise(
+    1,
+    "A budget of calls",
+    level="trace",
+    minutes=5,
+    asks=numbers("DDIM", "Heun", "DPM-Solver++(2M)"),
+)
 def budget(my_steps):
     reject(
         my_steps, (21, 10, 21), "Heun's last step is Euler's: it calls once, and one call is left."
@@ -60,7 +65,7 @@ def mix_anew(my_step):
     for why, wrong in slips.items():
         reject(got, wrong, why)
     expect(
-        got, alpha_s * x0_hat + kept * eps_hat + c * z, "Prediction the noise, then mix for `then`."
+        got, alpha_s * x0_hat + kept * eps_hat + c * z, "Predict the noise, then mix for `then`."
     )
     expect(
         call(my_step, x, x0_hat, now, (1.0, 0.0), 0.0, z),
@@ -88,12 +93,16 @@ def _as_if_independent(a: float, levels) -> float:
 
 
 LEVELS = [(0.1, 0.99**0.5), (0.6, 0.8), (0.9, 0.19**0.5), (1.0, 0.0)]
+OTHER_LEVELS = [
+    [*((alpha, (1 - alpha**2) ** 0.5) for alpha in alphas), (1.0, 0.0)]
+    for alphas in ((0.2, 0.5, 0.8), (0.05, 0.4, 0.7), (0.15, 0.7, 0.95), (0.3, 0.6, 0.8))
+]
 
 
 @exercise(3, "What large steps do to a Gaussian", level="derive", minutes=20)
 def gaussian_std(my_std):
-    a = 0.5
-    got, right = float(call(my_std, a, LEVELS)), std_after(a, LEVELS)
+    a, levels = pick(0.5, (0.4, 0.7, 1.5)), pick(LEVELS, OTHER_LEVELS, seed=1)
+    got, right = float(call(my_std, a, levels)), std_after(a, levels)
 
     def close(value):
         return {"wrong": value, "tolerance": 1e-6}
@@ -102,22 +111,22 @@ def gaussian_std(my_std):
     reject(got, **close(a), why="That is the data's own. Large steps miss it: follow each of them.")
     reject(
         got,
-        **close(std_after(a, [LEVELS[0], LEVELS[-1]])),
+        **close(std_after(a, [levels[0], levels[-1]])),
         why="That is one step from first to last level; the levels between count, too.",
     )
     reject(
         got,
-        **close(std_after(a, LEVELS[:-1])),
+        **close(std_after(a, levels[:-1])),
         why="The last step, to (1, 0), is missing.",
     )
     reject(
         got,
-        **close(std_after(a**0.5, LEVELS)),
+        **close(std_after(a**0.5, levels)),
         why="a is a standard deviation: the data's variance in the gain is a squared.",
     )
     reject(
         got,
-        **close(_as_if_independent(a, LEVELS)),
+        **close(_as_if_independent(a, levels)),
         why="Both predictions are made of the same x: add their factors, not their variances.",
     )
     expect(got, right, "Each step multiplies by alpha_s g + sigma_s (1 - alpha g) / sigma.")
@@ -176,28 +185,6 @@ def heun_step(my_heun):
     return "Two looks a step, and an error that falls with the square of its size."
 
 
-@cache
-def _plane():
-    schedule, ring = linear_schedule(1000), ring_of_gaussians(8, std=0.2)
-    denoiser = IdealDenoiser(ring.centres.double(), schedule, std=ring.std)
-    generator = torch.Generator().manual_seed(3)
-    x = torch.randn(200, 2, generator=generator, dtype=torch.float64)
-    ratio = torch.logspace(4, -4, 1001, base=10, dtype=torch.float64).clamp(max=150)
-    fine = sorted({*schedule.time_of(ratio).tolist(), 1000.0}, reverse=True) + [0.0]
-    return denoiser, schedule, x, last(heun_sample(denoiser, x, schedule, timesteps=fine))
-
-
-def error_of(times) -> float:
-    """Return DPM-Solver++'s median distance from the exact end points, over 200 points.
-
-    Args:
-        times: Falling times from 1000 to 0.
-    """
-    denoiser, schedule, x, truth = _plane()
-    end = last(dpm_solver_sample(denoiser, x, schedule, timesteps=times))
-    return float((end - truth).norm(dim=1).median())
-
-
 @exercise(5, "Eight calls", level="explore", minutes=20)
 def eight_calls(my_times):
     times = [float(t) for t in my_times]
@@ -210,6 +197,8 @@ def eight_calls(my_times):
         error = error_of(times)
     except ConfigError as problem:
         reject_if(True, f"The times must fall: {problem}")
+    errors = error_by_interval(times) if error >= LIMIT else [0.0]
+    worst = max(range(len(errors)), key=errors.__getitem__)
     upper = sum(t > 500 for t in times)
     reject_if(
         error >= LIMIT and upper >= 5,
@@ -223,6 +212,8 @@ def eight_calls(my_times):
     )
     reject_if(
         error >= LIMIT,
-        f"The error is {error:.3f}; below {LIMIT} is possible. Move one stop at a time.",
+        f"The error is {error:.3f}; below {LIMIT} is possible. The step from {times[worst]:.0f} to "
+        f"{times[min(worst + 1, STEPS)]:.0f} leads astray most: put a stop inside, and take one "
+        "out where error_by_interval is small.",
     )
     return f"{error:.3f} with eight calls: where you look counts as much as how often."

@@ -3,6 +3,7 @@
 import torch
 from torch.nn import functional as F
 
+from .fields import numbers
 from .mechanism import call, draw, exercise, expect, reject, reject_if
 
 
@@ -92,7 +93,7 @@ def one_call(my_velocity):
     return "Two velocities for one call, and a step away from the unconditional one."
 
 
-@exercise(3, "A bag of words", level="derive", minutes=10)
+@exercise(3, "A bag of words", level="derive", minutes=10, asks=numbers("single captions", "pairs"))
 def bag_of_words(my_shares):
     reject_if(
         not isinstance(my_shares, (tuple, list)) or len(my_shares) != 2,
@@ -100,8 +101,9 @@ def bag_of_words(my_shares):
     )
     single, pair = (float(x) for x in my_shares)
     reject(pair, 0.5, "Both of a pair must be right: two independent tosses.")
-    reject_if(
-        single == 0.5 and pair == 0.0,
+    reject(
+        (single, pair),
+        (0.5, 0.0),
         "Never both? The coin is tossed anew for each caption, so sometimes both are right.",
     )
     expect((single, pair), (0.5, 0.25), "A half, and a half of a half.")

@@ -6,12 +6,19 @@ import torch
 
 from ..data import load_mnist
 from ..training.checkpoints import load_checkpoint
-from .mechanism import call, draw, exercise, expect, reject, reject_if
+from .fields import numbers
+from .mechanism import call, draw, exercise, expect, pick, reject, reject_if
 
 PLACES, HIDDEN, BLIND_LIMIT = 49, 6, 0.8
 
 
-@exercise(1, "How long is the sentence?", level="trace", minutes=5)
+@exercise(
+    1,
+    "How long is the sentence?",
+    level="trace",
+    minutes=5,
+    asks=numbers("tokens", "numbers in a patch"),
+)
 def sentence_length(my_shape):
     reject(my_shape, (196, 768), "The class token is missing: the blocks see it as well.")
     reject(my_shape, (15, 768), "That is one row of patches; the image has as many columns.")
@@ -105,9 +112,11 @@ def price_of_patches(my_cost):
     def close(value):
         return {"wrong": float(value), "tolerance": 1e-6}
 
-    got = float(call(my_cost, 28, 4, 80))
-    n, d = 49, 80
-    reject(got, **close(cost(7, d)), why="n counts both directions: (image_size / p) squared.")
+    image, p, d = pick((28, 4, 80), ((32, 4, 72), (35, 5, 56), (24, 3, 40)))
+    got, n = float(call(my_cost, image, p, d)), (image // p) ** 2
+    reject(
+        got, **close(cost(image // p, d)), why="n counts both directions: (image_size / p) squared."
+    )
     reject(got, **close(12 * n * d**2), why="Attention itself is missing: scores and averages.")
     reject(
         got,
@@ -140,13 +149,11 @@ def price_of_patches(my_cost):
         "Per token: 4 d^2 in attention and 8 d^2 in the MLP; per pair of tokens: 2 d.",
         tolerance=1e-6,
     )
-    expect(
-        float(call(my_cost, 28, 2, 64)),
-        float(cost(196, 64)),
-        "Right for 28, 4 and 80, but not for 28, 2 and 64: use the arguments.",
-        tolerance=1e-6,
-    )
-    ratio = cost(196, 64) / cost(n, 64)
+    other = pick((28, 2, 64), ((30, 3, 48), (40, 4, 32), (36, 3, 24)), seed=1)
+    right = float(cost((other[0] // other[1]) ** 2, other[2]))
+    why = f"Right for {image}, {p} and {d}, but not for {other[0]}, {other[1]} and {other[2]}: "
+    expect(float(call(my_cost, *other)), right, f"{why}use the arguments.", tolerance=1e-6)
+    ratio = cost(196, 64) / cost(49, 64)
     return f"Width 64, half the patch side: {ratio:.1f} times as much; 4 for layers, 16 for pairs."
 
 
