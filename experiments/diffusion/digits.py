@@ -4,8 +4,10 @@ import hashlib
 from typing import Any
 
 import torch
+from torch import nn
 
 from attnoise.data import load_digits
+from attnoise.diffusion import PreconditionedDenoiser, Schedule, cosine_schedule, edm_loss
 from attnoise.evaluation.baselines import PerClassGaussian
 from attnoise.evaluation.classifiers import digit_classifier
 from attnoise.evaluation.metrics import (
@@ -15,8 +17,10 @@ from attnoise.evaluation.metrics import (
     precision_recall,
     two_sample_test,
 )
-from attnoise.together import DIT_PRESETS, DiTConfig
-from experiments.core import rounded
+from attnoise.together import DIT_PRESETS, DiT, DiTConfig
+from attnoise.training.ema import EMA
+from attnoise.training.loop import draw_batch
+from experiments.core import Experiment, Trained, rounded, seeded
 
 CONFIG = DiTConfig(**DIT_PRESETS["digits"])
 RECIPE: dict[str, Any] = {"target": "x0", "weighting": "min_snr"}
@@ -66,6 +70,31 @@ def distance(samples: torch.Tensor) -> float:
     """Return the Fréchet distance of samples to the unseen digits."""
     classifier, unseen = digit_classifier(), load_digits("test")
     return frechet_distance(classifier.features(samples), classifier.features(unseen.images))
+
+
+def preconditioned(network: nn.Module, schedule: Schedule) -> PreconditionedDenoiser:
+    """Return a network as a denoiser with EDM's preconditioning for the training digits."""
+    digits = load_digits("train")
+    size = float(digits.images.square().mean().sqrt())  # of a pixel, about 0 as the noise is
+    return PreconditionedDenoiser(network, schedule, sigma_data=size)
+
+
+def train_edm(
+    experiment: Experiment, seed: int, steps: int, lr: float, generator: torch.Generator, name: str
+) -> tuple[nn.Module, Trained]:
+    """Train a digit denoiser with EDM's preconditioning; return it, rounded as it is stored."""
+    digits, schedule = load_digits("train"), cosine_schedule(1000)
+    model = seeded(lambda: DiT(CONFIG), seed)
+
+    def loss(network, generator):
+        images, labels = draw_batch(tuple(digits), BATCH, generator)
+        return edm_loss(preconditioned(network, schedule), images, generator, label=labels)
+
+    ema = EMA(model, decay=0.999)
+    trained = experiment.run(
+        model, loss, steps, generator, lr=lr, warmup=100, ema=ema, name=name
+    )  # fmt: skip
+    return ema.model.half().float(), trained
 
 
 def floors(samples: int) -> dict[str, list[float]]:

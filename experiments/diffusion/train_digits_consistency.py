@@ -14,21 +14,18 @@ import torch
 
 from attnoise.data import load_digits
 from attnoise.diffusion import (
-    PreconditionedDenoiser,
     consistency_loss,
     consistency_sample,
     cosine_schedule,
     dpm_solver_sample,
-    edm_loss,
     last,
     make_timesteps,
 )
 from attnoise.evaluation.classifiers import digit_classifier
-from attnoise.together import DiT
 from attnoise.training.ema import EMA
 from attnoise.training.loop import draw_batch
 from experiments import core
-from experiments.core import command_line, make_card, seeded
+from experiments.core import command_line, make_card
 from experiments.diffusion.digits import (
     BATCH,
     CONFIG,
@@ -37,6 +34,8 @@ from experiments.diffusion.digits import (
     evaluate,
     floors,
     gaussian_digits,
+    preconditioned,
+    train_edm,
 )
 
 SCHEDULE = cosine_schedule(1000)
@@ -96,22 +95,13 @@ def main(options: Options) -> None:
     """Train teacher and student, sample from both, and write weights and cards."""
     experiment = core.Experiment("digits-consistency", options)
     digits, generator = load_digits("train"), experiment.generator()
-    size = float(digits.images.square().mean().sqrt())  # of a pixel, about 0 as the noise is
-    model = seeded(lambda: DiT(CONFIG), options.seed)
 
     def denoise(network):
-        return PreconditionedDenoiser(network, SCHEDULE, sigma_data=size)
+        return preconditioned(network, SCHEDULE)
 
-    def teach(network, generator):
-        images, labels = draw_batch(tuple(digits), BATCH, generator)
-        return edm_loss(denoise(network), images, generator, label=labels)
-
-    ema = EMA(model, decay=0.999)
-    taught = experiment.run(
-        model, teach, options.teacher_steps, generator, lr=options.teacher_lr, warmup=100, ema=ema,
-        name="digits-edm",
-    )  # fmt: skip
-    teacher = ema.model.half().float()
+    teacher, taught = train_edm(
+        experiment, options.seed, options.teacher_steps, options.teacher_lr, generator, "digits-edm"
+    )
 
     student = copy.deepcopy(teacher).requires_grad_()
     slow, grid = EMA(student, decay=0.99), make_timesteps(SCHEDULE, STEPS)
@@ -138,7 +128,7 @@ def main(options: Options) -> None:
         },
         "floor": floors(options.samples),
         "schedule": {"name": SCHEDULE.name, "T": SCHEDULE.T},
-        "sigma_data": size,
+        "sigma_data": denoise(teacher).sigma_data,
         "samples": options.samples,
     }
     card = make_card(
@@ -147,7 +137,7 @@ def main(options: Options) -> None:
         **common,
         steps=options.teacher_steps,
         lr=options.teacher_lr,
-        ema=ema.decay,
+        ema=0.999,
         trained=taught,
         result=measure(denoise(teacher), "trajectory", STEPS, options),
         sampler=f"DPM-Solver++(2M), {STEPS} even steps",

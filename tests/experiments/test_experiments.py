@@ -21,11 +21,45 @@ RUNS = {
         {"seeds": 1, "samples": 80, "calls": (4,), "few": (6,), "reference": 5},
         ["digits-samplers"],
     ),
+    "diffusion.measure_digits_seeds": (
+        {
+            "seeds": 1,
+            "samples": 80,
+            "plan": ("DDIM",),
+            "prefix": 1,
+            "networks": 2,
+            "steps": 2,
+            "few": 1,
+        },
+        ["digits-seeds"],
+    ),
+    "diffusion.measure_plane_targets": (
+        {"seeds": 1, "stops": (2, 3), "points": 50},
+        ["plane-targets"],
+    ),
+    "attention.measure_positions": (
+        {"seeds": 1, "steps": 2, "longer": 3, "tuning": 1, "lengths": (24, 30)},
+        ["positions"],
+    ),
     "diffusion.train_mnist_unet": (
         {"steps": 2, "samples": 70, "checked": 70, "draws": 1},
         ["mnist-unet"],
     ),
+    "transformers.measure_block": (
+        {
+            "seeds": 1,
+            "steps": 3,
+            "depths": (1, 2),
+            "removed": ("the block", "no MLP"),
+            "others": (),
+        },
+        ["block"],
+    ),
     "transformers.train_shakespeare": ({"steps": 2, "characters": 20_000}, ["shakespeare"]),
+    "transformers.measure_text_baselines": (
+        {"characters": 3000, "letters": (2,), "orders": (3,)},
+        ["text-baselines"],
+    ),
     "transformers.train_bert_shakespeare": (
         {"steps": 2, "characters": 60_000, "draws": 1, "fine_tuning": 2},
         ["bert-shakespeare"],
@@ -57,10 +91,11 @@ RUNS = {
     ),
 }
 # Where names are data, a short run has fewer of them, or others.
-FEWER = {"by_solver_and_calls", "even", "leading", "karras", "log_snr", "lr", "runs", "tried",
+FEWER = {"adamw", "muon", "networks", "600", "1800", "by_solver_and_calls", "even", "leading", "karras", "log_snr", "lr", "runs", "tried",
          "DDPM", "DDIM", "Heun", "Heun, trig", "DPM-Solver++(2M)", "dpm_solver_by_spacing_and_calls",
          "dpm_solver_without_clipping_by_calls"}  # fmt: skip
-OTHERS = {"errors", "tried", "config"}
+OTHERS = {"errors", "tried", "config", "eps, simple", "x0, simple", "x0, min-SNR", "v, simple",
+          "EDM"}  # fmt: skip
 
 
 def compare(found, shipped, path: str = "card") -> None:
