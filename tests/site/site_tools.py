@@ -29,6 +29,11 @@ MARKED = """() => [...document.querySelectorAll(".katex-display, pre")]
     .every((box) => box.scrollWidth <= box.clientWidth + 1 || box.dataset.panScroll
         || getComputedStyle(box).overflowX === "visible")"""
 
+# As in a browser that lets pages keep nothing.
+BLOCKED = """() => Object.defineProperty(window, "localStorage", {
+    get() { throw new DOMException("blocked", "SecurityError"); },
+})"""
+
 
 def documents() -> list[str]:
     """Read the documents of _toc.yml, the root first."""

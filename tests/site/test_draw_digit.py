@@ -23,6 +23,11 @@ def figure_of(page):
     return page.locator(".pan-fig:has(.pan-fig-pad)")
 
 
+def recorded(page):
+    """The pressed button in the row of recorded digits."""
+    return figure_of(page).get_by_role("radio", checked=True)
+
+
 def draw(page, lines):
     pad = page.locator(".pan-fig-pad")
     pad.scroll_into_view_if_needed()
@@ -43,7 +48,7 @@ def heavy(page):
 def test_nothing_heavy_is_loaded_before_the_first_stroke(open_page):
     page = open_page(PAGE)
     figure_of(page).scroll_into_view_if_needed()
-    figure_of(page).locator("input").focus()
+    recorded(page).focus()
     page.keyboard.press("ArrowRight")
     assert "Test digit 1: the model reads 1" in figure_of(page).locator("output").inner_text()
     assert heavy(page) == []
@@ -84,7 +89,7 @@ def test_without_the_model_the_recorded_results_stand(open_page, missing):
     draw(page, FOUR)
     words = figure_of(page).locator("output")
     words.filter(has_text="could not be loaded").wait_for()
-    figure_of(page).locator("input").focus()
+    recorded(page).focus()
     page.keyboard.press("ArrowRight")
     assert "Test digit 1: the model reads 1" in words.inner_text()
 

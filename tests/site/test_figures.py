@@ -15,6 +15,9 @@ NAMED = """figure => [...figure.querySelectorAll(
     (picture.getAttribute("alt") || picture.getAttribute("aria-label")
         || picture.querySelector("title")?.textContent || "").trim().length >= 10)"""
 
+NAMES = """control => (control.labels ?? control.querySelectorAll("legend")).length
+    + !!control.ariaLabel"""
+
 
 @pytest.mark.parametrize("name", chapters())
 def test_chapter_has_figures_that_move(open_page, name):
@@ -22,25 +25,32 @@ def test_chapter_has_figures_that_move(open_page, name):
     figures = page.locator("figure.pan-fig").all()
     assert figures, f"{name}: no figure with controls"
     for number, figure in enumerate(figures, start=1):
-        controls = figure.locator("input[type=range]").all()
-        assert controls, f"figure {number} has no range control"
+        controls = figure.locator("input[type=range], fieldset:has(input[type=radio])").all()
+        assert controls, f"figure {number} has no control"
         assert figure.evaluate(NAMED), f"figure {number}: its picture has no text alternative"
         assert figure.locator("output[aria-live=polite]").count() >= 1
         for control in controls:
-            assert control.evaluate("input => input.labels.length + !!input.ariaLabel") >= 1
+            assert control.evaluate(NAMES) >= 1
             moved(figure, control, f"{name}, figure {number}")
     assert page.faults == []
 
 
 def moved(figure, control, where: str) -> None:
-    """Press keys on a control; its picture and its sentence must both answer."""
+    """Press keys on a control; its picture and its sentence must both answer.
+
+    In a row of buttons an arrow key presses the next; after the last comes the first.
+    """
     output = figure.locator("output").first
+    row = control.locator("input:checked")  # of a row of buttons
+    key = "ArrowRight" if row.count() else "PageUp"
+    control = row if row.count() else control
     control.focus()
-    control.press("Home")
+    if key == "PageUp":
+        control.press("Home")
     picture, sentence = figure.evaluate(PICTURE), output.inner_text()
     moves = says = False
     for _ in range(3):
-        control.press("PageUp")
+        figure.page.keyboard.press(key)
         moves = moves or figure.evaluate(PICTURE) != picture
         says = says or output.inner_text() != sentence
     # What a figure computes by a model comes a moment after the key.

@@ -47,8 +47,14 @@ def test_pictures_say_what_they_show_and_keep_their_room(page):
         assert len(alt) >= 10, f"{where}: alt text is {alt!r}; say what the figure shows"
         assert not NAME_OF_A_FILE.search(alt), f"{where}: alt text is a file's name, {alt!r}"
         if not picture["src"].startswith("data:"):
-            assert picture.get("loading") != "lazy", f"{where}: would be missing in print"
+            assert picture.get("loading") == "lazy", f"{where}: loads before it is seen"
             assert picture.get("width") and picture.get("height"), f"{where}: no size"
+
+
+def test_pictures_are_stored_small():
+    """As WebP of the same pixels; the notebooks keep their PNG."""
+    kinds = {path.suffix for path in (SITE / "_images").iterdir()}
+    assert kinds <= {".webp", ".svg"}, "web/sphinx_site/light_pictures.py makes them"
 
 
 @pytest.mark.parametrize("name", chapters())

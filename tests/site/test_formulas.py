@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 
+import font_cutter
 import formula_styles
 import formulas
 import pytest
@@ -119,14 +120,19 @@ def test_pages_need_no_script_for_formulas():
 
 
 def test_the_sheet_names_the_fonts_that_are_there_and_no_other_kind():
-    sheet = (SITE / "_static" / formula_styles.SHEET).read_text("utf8")
+    sheets = (SITE / "_static" / "css").glob("joined-*.css")
+    text = "".join(sheet.read_text("utf8") for sheet in sheets)
+    faces = set(re.findall(r"@font-face{[^}]*KaTeX_.*?}", text))
     fonts = SITE / "_static" / "vendor" / "katex"
-    named = re.findall(r"url\(\.\./vendor/katex/([\w-]+\.woff2)\?v=\w+\)", sheet)
-    assert {path.name for path in fonts.iterdir()} == {*named, "LICENSE"}
-    assert sheet.count("url(") == len(named) + sheet.count("url(data:font/woff2;base64,")
-    kept = re.findall(
-        r"font-family:\"?(KaTeX_\w+)", " ".join(re.findall(r"@font-face{.*?}", sheet))
-    )
+    addresses = [re.search(r"src:url\(([^)]*)\) format", face)[1] for face in faces]
+    beside = {re.fullmatch(r"\.\./vendor/katex/([\w-]+\.woff2)\?v=\w+", one) for one in addresses}
+    inside = [one for one in addresses if one.startswith("data:font/woff2;base64,")]
+    assert {path.name for path in fonts.iterdir()} == {
+        *(one[1] for one in beside - {None}),
+        "LICENSE",
+    }
+    assert len(addresses) == len(beside - {None}) + len(inside)
+    kept = set(re.findall(r"KaTeX_\w+", " ".join(faces)))
     assert "KaTeX_Main" in kept and "KaTeX_Fraktur" not in kept, "no formula is set in Fraktur"
     assert sum(path.stat().st_size for path in fonts.iterdir()) < 80_000
 
@@ -134,7 +140,7 @@ def test_the_sheet_names_the_fonts_that_are_there_and_no_other_kind():
 def test_fonts_are_cut_to_the_signs_of_the_pages(tmp_path):
     cut = tmp_path / "cut.woff2"
     font = formulas.KATEX / "fonts" / "KaTeX_Main-Regular.woff2"
-    cut.write_bytes(formula_styles.cut_font(font, set("a=∑")))
+    cut.write_bytes(font_cutter.cut(font, set("a=∑")))
     assert set(map(chr, TTFont(cut).getBestCmap())) == set("a=∑") & set(
         map(chr, TTFont(font).getBestCmap())
     )

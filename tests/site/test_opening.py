@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 from site_tools import chapters, parsed
-from thumbnails import thumbnail
+from thumbnails import SIZE, thumbnail
 
 TOP = "e => e.getBoundingClientRect().top + scrollY"
 VISIBLE_CODE = """() => [...document.querySelectorAll("article .cell_input")]
@@ -47,6 +47,13 @@ def test_objectives_prerequisites_and_time_are_one_box(name):
     assert link["href"] == "#opening-figure"
 
 
+def test_the_section_on_the_cache_leads_to_the_playground():
+    page = parsed("book/transformers/gpt.html")
+    (link,) = page.select('section#the-cache > p a[href="#opening-figure"]')
+    assert link.get_text() == "The playground"
+    assert page.select_one("#opening-figure .pan-fig")["data-script"] == "playground"
+
+
 def test_every_chapter_has_a_card_with_picture_question_and_minutes():
     cards = parsed("index.html").select(".pan-card")
     assert len(cards) == len(chapters())
@@ -66,10 +73,27 @@ def test_what_is_folded_is_named_by_its_own_words(name):
     assert not any(summary.get("aria-label") for summary in folded)
 
 
-def test_a_thumbnail_keeps_the_whole_picture():
-    wide, buffer = Image.new("RGB", (1000, 100), (9, 99, 199)), io.BytesIO()
-    wide.save(buffer, "PNG")
-    card = thumbnail(buffer.getvalue())
-    assert card.size == (480, 300)
-    assert card.getpixel((240, 150)) == card.getpixel((20, 150)) == (9, 99, 199)
-    assert card.getpixel((240, 10)) == (255, 255, 255)
+def test_a_thumbnail_is_a_window_as_wide_as_the_figure():
+    tall, buffer = Image.new("RGB", (800, 2000), "white"), io.BytesIO()
+    tall.paste((9, 99, 199), (0, 1000, 800, 1500))  # exactly the window that begins in the middle
+    tall.save(buffer, "PNG")
+    card = thumbnail(buffer.getvalue(), 0.5)
+    assert card.size == SIZE
+    width, height = SIZE
+    for corner in ((2, 2), (width - 3, 2), (2, height - 3), (width - 3, height - 3)):
+        assert card.getpixel(corner) == (9, 99, 199)
+    for begins in (0.0, 1.0):
+        assert thumbnail(buffer.getvalue(), begins).getpixel((9, 9)) == (255, 255, 255)
+
+
+@pytest.mark.in_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_card_shows_the_picture_of_the_page_s_scheme(open_page, scheme):
+    page = open_page("index.html", color_scheme=scheme)
+    shown = page.locator(".pan-card").evaluate_all(
+        "all => all.map((card) => [...card.querySelectorAll('img')]"
+        ".filter((image) => image.checkVisibility()).map((image) => image.getAttribute('src')))"
+    )
+    assert len(shown) == len(chapters())
+    assert all(len(card) == 1 for card in shown)
+    assert all(card[0].endswith("-dark.webp") == (scheme == "dark") for card in shown)

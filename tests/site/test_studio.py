@@ -66,10 +66,10 @@ def test_recorded_pictures_need_no_model(open_page):
     studio.scroll_into_view_if_needed()
     words = studio.locator("output")
     before = words.inner_text()
-    studio.get_by_role("slider").first.focus()
+    studio.get_by_role("radio").first.focus()
     page.keyboard.press("ArrowRight")
     assert words.inner_text() != before and "after step 8 of 8" in words.inner_text()
-    studio.get_by_role("slider").last.focus()
+    studio.get_by_role("slider").focus()
     page.keyboard.press("Home")
     assert "after step 1 of 8" in words.inner_text()
     pixels = studio.locator("canvas").first.evaluate(
@@ -136,7 +136,8 @@ def test_choices_and_caption_always_agree(open_page):
     studio = studio_of(page)
     field = studio.get_by_label("Caption", exact=True)
     assert choices(page) == field.input_value() == "a large red square"
-    studio.get_by_role("slider", name="Recorded").press("ArrowRight")
+    recorded = studio.get_by_role("radiogroup", name="Recorded")
+    recorded.get_by_role("radio", checked=True).press("ArrowRight")
     assert choices(page) == field.input_value() == "a small yellow ring above a large blue cross"
     field.fill("A small white triangle.")
     assert choices(page) == "a small white triangle"
@@ -198,7 +199,7 @@ def test_painted_and_recorded_pictures_are_told_apart(open_page):
     studio = studio_of(page)
     origin, recorded = (
         studio.locator(".pan-studio-origin"),
-        studio.get_by_role("slider", name="Recorded"),
+        studio.get_by_role("radiogroup", name="Recorded"),
     )
     assert origin.text_content() == "Recorded “a large red square”"
     paint(page, "a small green triangle")
@@ -246,7 +247,7 @@ def test_without_the_model_the_recorded_pictures_stand(open_page, missing):
     paint(page, "a large red circle")
     words = studio_of(page).locator("output")
     words.filter(has_text="could not be loaded").wait_for()
-    studio_of(page).get_by_role("slider").first.focus()
+    studio_of(page).get_by_role("radio").first.focus()
     page.keyboard.press("ArrowRight")
     assert "after step 8 of 8" in words.inner_text()
 

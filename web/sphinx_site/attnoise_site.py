@@ -179,10 +179,7 @@ def with_plain_roles(text: str) -> str:
 
 
 def size_pictures(text: str, folder: Path) -> str:
-    """Reserve each picture's room on the page, so that text does not jump while it loads.
-
-    Pictures are few and small: all load at once, or a page that is printed would lack some.
-    """
+    """Reserve each picture's room on the page, so that text does not jump while it loads."""
 
     def sized(match: re.Match) -> str:
         tag = re.sub(r' style="width:[^"]*"', "", match.group(0))  # it would squeeze on a phone

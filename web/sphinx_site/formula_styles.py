@@ -6,16 +6,13 @@ the sheet itself, a larger one beside it as .woff2.
 """
 
 import base64
-import hashlib
 import html
 import re
 import shutil
 from collections import defaultdict
-from io import BytesIO
 from pathlib import Path
 
-from fontTools import subset
-from fontTools.ttLib import TTFont
+from font_cutter import cut, digest
 
 SHEET = "css/formulas.css"
 INLINE_BYTES = 4_000  # a smaller font stands in the style sheet: a request costs more
@@ -74,36 +71,15 @@ def cut_sheet(sheet: str, shown: dict[frozenset, set[str]], source: Path, target
                 needed = set(re.findall(r"\.([\w-]+)", selector))
                 families[family].update(*(shown[has] for has in shown if needed <= has))
 
-    def cut(match: re.Match) -> str:
+    def kept(match: re.Match) -> str:
         family, name = match.groups()
         if not families[family]:
             return ""
-        font = cut_font(source / name, families[family])
+        font = cut(source / name, families[family])
         address = f"data:font/woff2;base64,{base64.b64encode(font).decode()}"
         if len(font) >= INLINE_BYTES:
             (target / name).write_bytes(font)
             address = f"../vendor/katex/{name}?v={digest(font)}"
         return SOURCES.sub(f'src:url({address}) format("woff2")', match[0])
 
-    return FACE.sub(cut, sheet)
-
-
-def cut_font(path: Path, characters: set[str]) -> bytes:
-    """Return a font that has these characters alone, as .woff2."""
-    options = subset.Options(
-        flavor="woff2", hinting=False, layout_features=[], name_IDs=[], notdef_outline=True
-    )
-    cutter = subset.Subsetter(options)
-    cutter.populate(unicodes=map(ord, characters))
-    font = TTFont(path)
-    cutter.subset(font)
-    font.flavor = "woff2"
-    buffer = BytesIO()
-    font.save(buffer)
-    return buffer.getvalue()
-
-
-def digest(content: str | bytes) -> str:
-    """Name a file's content in eight characters."""
-    content = content.encode("utf8") if isinstance(content, str) else content
-    return hashlib.sha256(content).hexdigest()[:8]
+    return FACE.sub(kept, sheet)

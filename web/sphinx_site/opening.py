@@ -59,9 +59,12 @@ def move_to(chapter: nodes.section, question: nodes.paragraph, cell: nodes.conta
     """Move a cell's figure behind the chapter's question; leave a link in its place."""
     output = next(node for node in cell.children if "cell_output" in node["classes"])
     link = nodes.reference("", "The figure stands at the top of this page.", refid=FIGURE)
-    cell.replace(output, nodes.paragraph("", "", link, classes=["pan-figure-above"]))
+    cell.replace(output, nodes.paragraph("", "", link, classes=["pan-figure-above", "margin"]))
     opening = nodes.container("", output, classes=["cell", "pan-opening"], ids=[FIGURE])
     chapter.insert(chapter.index(question) + 1, opening)
+    for asked in list(chapter.findall(addnodes.pending_xref)):  # links of the text to the figure
+        if asked["reftarget"] == FIGURE:
+            asked.replace_self(nodes.reference("", "", *asked.children, refid=FIGURE))
 
 
 class chapter_cards(nodes.General, nodes.Element):
@@ -86,7 +89,7 @@ def fill_cards(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         cards = [card(app, docname, name) for _, name in part["entries"]]
         if any(cards):
             blocks.append(f'<h3 class="pan-part">{html.escape(part["caption"])}</h3>')
-            blocks += ['<ul class="pan-cards">', *filter(None, cards), "</ul>"]
+            blocks += ['<ul class="pan-cards full-width">', *filter(None, cards), "</ul>"]
     for place in places:
         place.replace_self(nodes.raw("", "\n".join(blocks), format="html"))
 
@@ -100,12 +103,16 @@ def card(app: Sphinx, docname: str, name: str) -> str:
     title = (
         f"{number}. {app.env.titles[name].astext()}" if number else app.env.titles[name].astext()
     )
-    picture = PICTURES / f"{Path(name).name}.webp"
     top = "../" * docname.count("/")
-    image = f'<img src="{top}_static/thumbnails/{picture.name}" alt="" width="480" height="300">'
+    images = "".join(
+        f'<img class="{shown}" src="{top}_static/thumbnails/{picture.name}" alt="" '
+        'width="560" height="350">'
+        for ending, shown in (("", "only-light"), ("-dark", "only-dark"))
+        if (picture := PICTURES / f"{Path(name).name}{ending}.webp").exists()
+    )
     return (
         f'<li><a class="pan-card" href="{app.builder.get_relative_uri(docname, name)}">'
-        f"{image if picture.exists() else ''}<strong>{html.escape(title)}</strong>"
+        f"{images}<strong>{html.escape(title)}</strong>"
         f"<span>{html.escape(about['question'])}</span>"
         f'<span class="pan-minutes">{about["minutes"]} minutes</span></a></li>'
     )

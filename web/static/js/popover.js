@@ -16,8 +16,8 @@
 
   // The document that an address lies in: this page, or one that is fetched once.
   const pageOf = (url) => {
-    const place = url.origin + url.pathname;
-    if (place === location.origin + location.pathname) return Promise.resolve(document);
+    const [place] = url.href.split("#"); // from disk a page has no origin
+    if (place === location.href.split("#")[0]) return Promise.resolve(document);
     if (!pages.has(place)) {
       const parsed = fetch(place)
         .then((answer) => (answer.ok ? answer.text() : Promise.reject(answer.status)))

@@ -120,6 +120,11 @@
       forget: () => {
         dialog.close();
         save(cleaned(null));
+        try {
+          localStorage.removeItem("pan-answers"); // exercises.js keeps answers and predictions there
+        } catch {
+          // nothing could be kept
+        }
         say("All marks are gone.");
       },
     };

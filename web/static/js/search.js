@@ -6,6 +6,7 @@
   const FROM_DISK =
     "These pages were opened from disk, and search needs a server. In their folder, run: " +
     "python -m http.server";
+  // The copy of the book for reading from disk has window.panDisk: tools/offline.py.
   const NOT_LOADED = "The search could not be loaded. Reload the page to try again.";
 
   const box = document.querySelector(".pan-search");
@@ -18,7 +19,7 @@
   const start = () => {
     if (started) return;
     started = true;
-    if (location.protocol === "file:") {
+    if (location.protocol === "file:" && !window.panDisk) {
       status.textContent = FROM_DISK;
       return;
     }

@@ -44,6 +44,20 @@
     };
     document.addEventListener("scroll", scrolled, { capture: true, passive: true });
   };
+  // Pictures load when a reader comes near them; a page that is printed needs all of them.
+  window.addEventListener("beforeprint", () => {
+    for (const picture of document.querySelectorAll("img[loading=lazy]")) picture.loading = "eager";
+  });
   if (document.readyState === "complete") start();
   else window.addEventListener("load", start);
+})();
+
+// The list of chapters scrolls to the chapter that is open.
+(() => {
+  "use strict";
+  const link = [...document.querySelectorAll(".bd-docs-nav li.active > a")].pop();
+  if (!link) return;
+  const list = link.closest(".sidebar-primary-item");
+  const below = link.getBoundingClientRect().top - list.getBoundingClientRect().top;
+  if (below > list.clientHeight / 2) list.scrollTop = below - list.clientHeight / 4;
 })();
