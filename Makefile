@@ -40,10 +40,15 @@ EXPERIMENTS := diffusion.train_digits_ddpm \
 	diffusion.train_digits_consistency \
 	diffusion.train_digits_guided \
 	diffusion.measure_digits_samplers \
+	diffusion.measure_digits_seeds \
+	diffusion.measure_plane_targets \
+	attention.measure_positions \
 	transformers.train_pronunciation \
 	transformers.train_shakespeare \
 	transformers.train_bert_shakespeare \
 	transformers.train_vit_mnist \
+	transformers.measure_block \
+	transformers.measure_text_baselines \
 	diffusion.train_mnist_unet \
 	latent.train_shapes_autoencoder \
 	latent.measure_latent_diffusion \
@@ -52,8 +57,8 @@ EXPERIMENTS := diffusion.train_digits_ddpm \
 	together.measure_text_encoders
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test test-code test-mutations test-chapters test-site test-lowest test-package \
-	mutants mutants-sample lab bench lint lock notebooks thumbnails students checkpoints clean
+.PHONY: help book serve test grading-all test-code test-mutations test-chapters test-site test-lowest test-package \
+	mutants mutants-sample lab bench lint lock lighthouse notebooks thumbnails pdf zip offline students checkpoints clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' Makefile
@@ -70,6 +75,9 @@ test: lint test-code test-mutations test-chapters test-site  ## check style and 
 test-code: $(INSTALLED)  ## unit, property, equivalence, packaging and book tests, and doctests
 	$(PYTEST) --dist loadfile tests code --ignore tests/site --ignore tests/mutations \
 		--doctest-modules
+
+grading-all: $(INSTALLED)  ## grade every chapter's key and stub through the command (half an hour)
+	$(PYTEST) tests/grading/test_chapters.py -m all_chapters
 
 test-mutations: $(INSTALLED)  ## break copies of the package, bug by bug: each must turn its test red
 	$(PYTEST) --dist loadfile tests/mutations
@@ -115,8 +123,20 @@ notebooks: $(INSTALLED)  ## run all chapters again, store their outputs, and mak
 	$(ONE_THREAD) $(BIN)/python tools/hero.py
 	$(ONE_THREAD) $(BIN)/python tools/diagrams.py
 
+lighthouse: $(SITE)  ## measure five pages as a phone sees them: performance, accessibility, practices, SEO
+	$(BIN)/python tools/lighthouse.py
+
 thumbnails: $(SITE)  ## photograph the chapters' opening figures for their cards on the landing page
 	$(BIN)/python tools/thumbnails.py
+
+pdf: $(SITE)  ## print the whole book as one PDF, _build/pdf (some minutes)
+	$(BIN)/python tools/pdf.py
+
+zip: $(SITE)  ## pack the website into a zip that works from disk, _build/offline
+	$(BIN)/python tools/offline.py
+
+offline: pdf zip  ## make both, and link them from the foot of every page of the website
+	$(BIN)/python tools/downloads.py
 
 students: $(INSTALLED)  ## make the student edition: notebooks and a website without solutions
 	@$(BIN)/python tools/vendor.py

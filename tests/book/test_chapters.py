@@ -1,6 +1,8 @@
 """What every chapter keeps to: its anatomy, stored outputs, alt texts, budgets, links, keys."""
 
 import ast
+import base64
+import io
 import re
 from pathlib import Path
 
@@ -9,6 +11,9 @@ import nbformat
 import pytest
 import yaml
 from notebooks import ROOT, is_normalised
+from PIL import Image
+
+from attnoise.figures.claims import COLUMNS
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf8"))
 PAGES = [TOC["root"], *(c["file"] for part in TOC["parts"] for c in part["chapters"])]
@@ -21,6 +26,15 @@ LIMITS = {  # least and most; what exercises add is not counted
     "lines in a cell": (1, 25),
     "exercises": (4, 6),
 }
+
+
+FOLDED_PROOF = re.compile(r"<details>\s*<summary>Proof.*?</details>", re.S)
+# Chapters whose claims stand in a table (see "Changing the course" in the guide for instructors).
+WITH_CLAIMS = [
+    *(f"book/attention/{name}" for name in ("attention", "positions")),
+    "book/transformers/block",
+    *(f"book/diffusion/{name}" for name in ("forward-process", "reverse-process", "samplers")),
+]
 
 
 def load(chapter: str) -> nbformat.NotebookNode:
@@ -67,11 +81,11 @@ def without_imports(source: str) -> list[str]:
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_length(chapter):
-    untold = {"setup", "check", "solution"}
+    untold = {"setup", "check", "solution", "claims"}
     sources = [c.source for c in code_cells(chapter) if not untold & set(tags(c))]
     code = [source.splitlines() for source in sources]
     told = [line for source in sources for line in without_imports(source)]
-    text = prose(chapter).split("## Exercises")[0]
+    text = FOLDED_PROOF.sub(" ", prose(chapter).split("## Exercises")[0])
     text = re.sub(r"\$\$.*?\$\$|<[^>]+>|\$[^$]+\$|`[^`]+`", " ", text, flags=re.S)
     measured = {
         "cells": [len(load(chapter).cells)],
@@ -211,12 +225,57 @@ def test_one_moving_figure_or_more_without_interact(chapter):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
+def test_no_moving_figure_is_a_slide_show_of_plots(chapter):
+    stored = [o.data for c in code_cells(chapter) for o in c.outputs if "data" in o]
+    pages = [data["text/html"] for data in stored if "pan-fig-data" in data.get("text/html", "")]
+    assert pages
+    for page in pages:
+        for picture in pictures_within(
+            page.split('class="pan-fig-data">')[1].split("</script>")[0]
+        ):
+            assert (
+                picture.height <= 64
+            )  # a picture that a model reads or paints, or several in a row
+
+
+def pictures_within(text: str) -> list[Image.Image]:
+    """The pictures in a figure's data, also those in the data within it."""
+    found = []
+    for kind, content in re.findall(r"data:([\w/+-]+);base64,([A-Za-z0-9+/=]+)", text):
+        content = base64.b64decode(content)
+        if kind.startswith("image/"):
+            found.append(Image.open(io.BytesIO(content)))
+        elif kind == "application/json":
+            found += pictures_within(content.decode())
+    return found
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
 def test_the_chapter_ends_in_numbers_beside_a_baseline_and_an_end_of_the_scale(chapter):
     printed = "\n".join(o.get("text", "") for c in code_cells(chapter) for o in c.outputs).lower()
     text = printed + prose(chapter).lower()
     assert "baseline" in text
     # chance or ceiling for what is counted, the floor for a distance between sets
     assert re.search(r"\b(chance|ceiling|floor)\b", text), f"{chapter}: from where to where?"
+
+
+@pytest.mark.parametrize("chapter", WITH_CLAIMS)
+def test_claims_stand_in_a_table_before_the_summary(chapter):
+    cells = load(chapter).cells
+    (place,) = (i for i, cell in enumerate(cells) if "claims" in tags(cell))
+    before, after = (
+        "\n".join(c.source for c in part if c.cell_type == "markdown")
+        for part in (cells[:place], cells[place:])
+    )
+    assert "## What survived" in before and "## Summary" in after and "## Summary" not in before
+    (table,) = (o.data["text/markdown"] for o in cells[place].outputs if "data" in o)
+    head, _, *rows = table.splitlines()
+    assert head == f"| {' | '.join(COLUMNS)} |"
+    assert len(rows) >= 4
+    assert any("**Fell**" in row for row in rows), "claims that fell are told, too"
+    measured = [row for row in rows if re.search(r"\d", row.split(" | ")[-1])]
+    assert len(measured) == len(rows), "what came out is a number"
+    assert "{" in cells[place].source, "and the cell computes it"
 
 
 def keys() -> set[str]:

@@ -89,9 +89,9 @@ def test_readme_gives_the_numbers_of_the_checkpoints():
     row = next(line for line in README.splitlines() if "reverse-process.ipynb" in line)
     shown = [float(number) for number in re.findall(r"\d\.\d\d", row)]
     wanted = []
-    for name, distance in (("digits-ddpm", "FD-mlp64"), ("mnist-unet", "FD-vit64")):
+    for name, distance in (("digits-edm", "FD-mlp64"), ("mnist-unet", "FD-vit64")):
         card = json.loads((PACKAGE / "checkpoints" / f"{name}.json").read_text(encoding="utf-8"))
-        draws = card["result"] if isinstance(card["result"], list) else [card["result"]]
+        draws = card["result"] if isinstance(card["result"], list) else card["result"]["draws"]
         means = [
             sum(draw[distance] for draw in draws) / len(draws),
             card["baseline"]["per_class_gaussian"][distance],

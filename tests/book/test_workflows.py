@@ -109,6 +109,14 @@ def test_a_fork_publishes_under_its_own_address():
     assert load(ROOT / ".github/workflows/publish.yml")["permissions"]["contents"] == "write"
 
 
+def test_the_book_for_reading_offline_is_published():
+    """Made from the finished site, before the site goes up."""
+    run = commands(ROOT / ".github/workflows/publish.yml")
+    assert run.rindex("make book") < run.index("make offline") < run.index("git checkout -B")
+    makefile = (ROOT / "Makefile").read_text("utf8")
+    assert re.search(r"(?m)^offline: pdf zip .*\n\t.*tools/downloads\.py$", makefile)
+
+
 def test_the_default_address_stands_in_the_config_alone():
     url = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
     names = ("*.md", "*.py", "*.yml", "*.toml", "Makefile")
