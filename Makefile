@@ -49,6 +49,7 @@ EXPERIMENTS := diffusion.train_digits_ddpm \
 	transformers.train_vit_mnist \
 	transformers.measure_block \
 	transformers.measure_text_baselines \
+	transformers.measure_induction \
 	diffusion.train_mnist_unet \
 	latent.train_shapes_autoencoder \
 	latent.measure_latent_diffusion \

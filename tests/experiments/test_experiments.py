@@ -60,6 +60,10 @@ RUNS = {
         {"characters": 3000, "letters": (2,), "orders": (3,)},
         ["text-baselines"],
     ),
+    "transformers.measure_induction": (
+        {"seeds": 1, "steps": 2, "every": 1, "rows": ("two blocks",), "windows": 2},
+        ["induction"],
+    ),
     "transformers.train_bert_shakespeare": (
         {"steps": 2, "characters": 60_000, "draws": 1, "fine_tuning": 2},
         ["bert-shakespeare"],
