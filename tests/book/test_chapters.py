@@ -32,7 +32,7 @@ FOLDED_PROOF = re.compile(r"<details>\s*<summary>Proof.*?</details>", re.S)
 # Chapters whose claims stand in a table (see "Changing the course" in the guide for instructors).
 WITH_CLAIMS = [
     *(f"book/attention/{name}" for name in ("attention", "positions")),
-    "book/transformers/block",
+    *(f"book/transformers/{name}" for name in ("block", "gpt")),
     *(f"book/diffusion/{name}" for name in ("forward-process", "reverse-process", "samplers")),
 ]
 

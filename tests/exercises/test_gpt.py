@@ -30,23 +30,29 @@ def merging(step=2, first_alone=False, right=False, ties=min, swap=False, in_pla
     return mine
 
 
-def cut(renormalise=True, before=True, back=True, descending=True):
+def cut(renormalise=True, before=True, back=True, descending=True, exact=True):
     def mine(p, share):
         ordered, order = p.sort(descending=descending)
         total = ordered.cumsum(0) - (ordered if before else 0)
-        kept = ordered * (total < share)
+        kept = ordered * (total < share if exact else total <= share)
         result = torch.zeros_like(p).scatter(0, order, kept) if back else kept
         return result / result.sum() if renormalise else result
 
     return mine
 
 
-def size(all_heads=False, factor=4, blocks=True, wide=False):
+def size(all_heads=False, factor=4, blocks=True, wide=False, queries=False, power=1):
     def mine(depth, d, heads, kv, n):
         k = d if wide else d // heads
-        return factor * (depth if blocks else 1) * (heads if all_heads else kv) * k * n
+        kept = 2 * (heads if all_heads else kv) + (heads if queries else 0)
+        return factor * (depth if blocks else 1) * kept * k * n**power // 2
 
     return mine
+
+
+def least(p, share):
+    kept = p * (p >= share * p.max())
+    return kept / kept.sum()
 
 
 WRONG = {
@@ -72,6 +78,8 @@ WRONG = {
         (cut(back=False), "sorted order"),
         (cut(descending=False), "likeliest down"),
         (lambda p, share: p, "does not reach"),
+        (cut(exact=False), "where the sum is exact"),
+        (least, "as min-p does"),
     ],
     "cache_bytes": [
         (size(all_heads=True), "count kv_heads"),
@@ -79,6 +87,10 @@ WRONG = {
         (size(factor=1), "Two factors"),
         (size(blocks=False), "a cache of its own"),
         (size(wide=True), "wide, not d"),
+        (size(power=2), "grows with n"),
+        (size(power=0), "where is n"),
+        (size(factor=32), "not bits"),
+        (size(queries=True), "Queries are used once"),
     ],
     "who_looks_back": [
         ((2, 3), "the token itself"),

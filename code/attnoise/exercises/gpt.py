@@ -90,7 +90,16 @@ def top_p(my_top_p):
     reject(got, least, "You kept the unlikely ones: sort from the likeliest down.")
     expect(got, wanted, "0.4 alone does not reach 0.6; with 0.3 it does.")
     full = call(my_top_p, p.clone(), 1.0)
+    reject(full, only, "You compare each token with the likeliest, as min-p does: add them up.")
     expect(full, p, "With share = 1 everything stays.")
+    exact = torch.tensor([0.125, 0.5, 0.125, 0.25])[[i for i in order if i < 4]]
+    got = call(my_top_p, exact.clone(), 0.5)
+    reject(
+        got,
+        (exact >= 0.25) * exact / 0.75,
+        "0.5 alone reaches 0.5: you kept one token too many where the sum is exact.",
+    )
+    expect(got, (exact == 0.5).float(), "0.5 alone reaches 0.5: nothing else is needed.")
     small = call(my_top_p, p.clone(), 0.01)
     expect(small, only, "The likeliest token always stays, however small the share.")
     return "The set is small where the model is sure, and large where it is not."
@@ -111,6 +120,11 @@ def cache_bytes(my_bytes):
         reject(got, right // 4, "Two factors of 2 are missing: keys and values; 2 bytes.")
         reject(got, right // depth, "Every block has a cache of its own.")
         reject(got, right * heads, "A head is d / heads wide, not d.")
+        reject(got, right * n, "A cache grows with n: scores of all pairs are not kept in it.")
+        reject(got, right // n, "Every token has its keys and values: where is n?")
+        reject(got, right * 8, "Bytes are asked for, not bits.")
+        queries = right + right // 2 * heads // kv
+        reject(got, queries, "Queries are used once and not kept: count keys and values.")
         expect(got, right, "2 * depth * kv_heads * (d / heads) * n * 2 bytes.")
     return "The first model tried here, Llama 3 8B's shape, needs 1 GiB for 8,192 tokens."
 
