@@ -43,6 +43,7 @@ ROWS: dict[str, tuple[int, int, str, int]] = {
 RATES = {"muon": 1e-2, "adamw": 3e-3}
 BATCH, HEADS = 64, 4
 WINDOW = 128
+SCORES = ("one back", "after the copy")
 Steps = list[dict[str, Any]]
 
 
@@ -156,6 +157,15 @@ def watched(name: str, seed: int, options: Options) -> dict[str, Any]:
     }
 
 
+def brief(run: dict[str, Any]) -> dict[str, Any]:
+    """Return what goes into the card: along the way the best head of each block, at the end all."""
+    seen, end = run["seen"], run["seen"][-1]
+    way = {name: [s[name] for s in seen] for name in ("step", "first", "again")}
+    for name in SCORES:
+        way[name] = [[max(s[name][b]) for s in seen] for b in range(len(end[name]))]
+    return {**run, "seen": way, "heads": {name: end[name] for name in SCORES}}
+
+
 def repeated_tokens(model: GPT, seed: int = 0) -> list[list[float]]:
     """Return the prefix matching score of each head on 64 random tokens that are said twice."""
     generator = torch.Generator().manual_seed(seed)
@@ -245,7 +255,7 @@ def main(options: Options) -> None:
         batch=BATCH,
         lr=RATES,
         cpu_seconds=round(experiment.seconds()),
-        result={"networks": found},
+        result={"networks": {name: list(map(brief, runs)) for name, runs in found.items()}},
         shipped=shipped,
     )
     experiment.write(card)
