@@ -113,7 +113,7 @@ WRONG = {
         (lambda d: 12 * d * d + 4 * d, "biases are missing: 4 d"),
         (lambda d: 12 * d * d + 8 * d, "biases of the MLP"),
         (lambda d: 11 * d * d + 12 * d, "four matrices"),
-        (lambda d: 8 * d * d, "MLP 8 d"),
+        (lambda d: 8 * d * d, "one of them is off"),
         (lambda d: 6 * d * d + 10 * d, "4 d wide inside"),
         (lambda d: 12 * d * d + 15 * d, "belongs to the stack"),
     ],

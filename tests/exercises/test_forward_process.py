@@ -99,6 +99,7 @@ WRONG = {
         (lambda T: line(T, T / 1000), "upside down"),
         (thinned, "every n-th"),
         (lambda T: torch.linspace(1e-4, 20 / T, T, dtype=torch.float64), "Only the last beta"),
+        (lambda T: torch.linspace(0.1 / T, 0.02, T, dtype=torch.float64), "Only the first beta"),
         (lambda T: line(T, 1000 / T, torch.float32), "float64"),
     ],
     "prediction_for_a_bell": [

@@ -138,7 +138,9 @@ def how_sharp(my_factor):
         return scores.softmax(-1).amax(-1).mean()
 
     right = smallest(scores / 32**0.5, mean)
-    reject(my_factor, smallest(scores, mean), "You left out the usual 1 / sqrt(32).")
+    reject(
+        my_factor, smallest(scores, mean), "If you measured: the usual 1 / sqrt(32) was left out."
+    )
     reject(
         my_factor,
         smallest(scores / 32**0.5, lambda s: s.softmax(-1).amax()),

@@ -5,6 +5,8 @@ import torch
 from .fields import numbers
 from .mechanism import call, draw, exercise, expect, pick, reject, reject_if, tensor_of
 
+COUNT_APART = "Count attention, the MLP and the norms apart, with their biases: one of them is off."
+
 
 @exercise(
     1,
@@ -134,7 +136,7 @@ def count(my_count):
         )
         reject(got, 6 * d * d + 10 * d, "The MLP is 4 d wide inside: each matrix has 4 d^2.")
         reject(got, right + 2 * d, "There are two norms; the last one belongs to the stack.")
-        expect(got, right, "Attention 4 d^2 + 4 d, MLP 8 d^2 + 5 d, norms 4 d.", tolerance=1e-9)
+        expect(got, right, COUNT_APART, tolerance=1e-9)
     return "12 d^2 + 13 d: for any width that matters, the matrices are nearly all of it."
 
 

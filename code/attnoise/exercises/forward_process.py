@@ -111,6 +111,12 @@ def larger_steps(my_betas):
                 "Only the last beta was rescaled; the first one needs the factor, too.",
                 tolerance=1e-6,
             )
+            reject(
+                got,
+                torch.linspace(1e-4 * 1000 / T, 0.02, T, dtype=torch.float64),
+                "Only the first beta was rescaled; the last one needs the factor, too.",
+                tolerance=1e-6,
+            )
         right = line * 1000 / T
         expect(got, right, f"For T = {T} something else is off.", tolerance=1e-6)
     return "The betas always add up to about 10, so x_T is noise with 100 steps as with 1,000."

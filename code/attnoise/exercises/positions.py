@@ -199,8 +199,8 @@ def longer_memory(my_model):
     )
     reject_if(
         away < LONG_ENOUGH,
-        f"{home:.2f} in 24 tokens, {away:.2f} in 192: it has to be {LONG_ENOUGH} there. Train it "
-        "a little more at 96.",
+        f"{home:.2f} in 24 tokens, {away:.2f} in 192: it has to be {LONG_ENOUGH} there. Choose "
+        "other frequencies, or use all the steps that you may.",
     )
     reject_if(home < 0.9, f"It reads 192 tokens, but has forgotten to read 24: {home:.2f}.")
     return f"{away:.1f} at eight times the trained length: fast pairs count, slow ones reach."
