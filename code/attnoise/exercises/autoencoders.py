@@ -2,11 +2,13 @@
 
 from functools import cache
 
+import numpy as np
 import torch
 
 from ..data import load_digits
 from .fields import Field, numbers
-from .mechanism import call, draw, exercise, expect, pick, reject, reject_if
+from .mechanism import call, draw, exercise, expect, pick, reject, reject_if, tensor_of
+from .values import number_of
 
 
 @exercise(
@@ -17,11 +19,16 @@ from .mechanism import call, draw, exercise, expect, pick, reject, reject_if
     asks=numbers("numbers in a latent", "times fewer"),
 )
 def how_much_smaller(my_sizes):
+    several = hasattr(my_sizes, "__len__") and not isinstance(my_sizes, str)
+    both = tensor_of([number_of(x) for x in my_sizes] if several else [])
     reject_if(
-        not isinstance(my_sizes, (tuple, list)) or len(my_sizes) != 2,
+        not isinstance(both, torch.Tensor) or both.shape != (2,),
         "Two numbers are asked for: how many a latent has, and how many times fewer that is.",
     )
-    numbers, factor = (float(x) for x in my_sizes)
+    numbers, factor = both.tolist()
+    reject_if(
+        (numbers, factor) == (48, 16384), "The other order: first the numbers, then how many times."
+    )
     reject(numbers, 64 * 64, "A place of the latent has four channels.")
     reject(numbers, 4 * 512 * 64, "Eight times smaller in each direction, not in one.")
     reject(numbers, 3 * 64 * 64, "The latent's channels are 4; colours are left behind.")
@@ -41,6 +48,11 @@ def rate(my_rate):
 
     right = total(mean**2, log_variance.exp(), log_variance)
     reject(got, 2 * right, "The half is missing.")
+    each = (mean**2 + log_variance.exp() - 1 - log_variance) / 2
+    reject(got, each, "Those are the nats of each number: sum over the numbers of a picture.")
+    reject(got, right.sum(), "One number per picture is asked for: do not sum over the batch.")
+    in_bits = right / torch.tensor(2.0).log()
+    reject(got, in_bits, "Those are bits; nats are asked for, and e is their base.")
     reject(got, right / 3, "Sum over a picture's numbers: each of them costs its nats.")
     reject(got, right.mean(), "One number per picture is asked for, not the mean over the batch.")
     reject(
@@ -96,18 +108,18 @@ def draw_that_learns(my_draw):
 @exercise(4, "What a weight means", level="derive", minutes=15)
 def what_a_weight_means(my_weight):
     s, other = pick(0.3, (0.2, 0.4, 0.6, 0.8)), pick(0.1, (0.15, 0.25, 0.45), seed=1)
-    got = float(call(my_weight, s))
-    reject(got, s**2, "The squared error is divided by 2 s squared, not by s squared.")
+    got = number_of(call(my_weight, s))
+    reject(got, s**2, "The squared error is divided by twice the variance, not by the variance.")
     reject(
-        got, 1 / (2 * s**2), "The other way round: multiply the ELBO by 2 s squared, not divide."
+        got, 1 / (2 * s**2), "The other way round: multiply the ELBO by that, do not divide by it."
     )
     reject(got, 2 * s, "A variance is a square.")
-    reject(got, s**2 / 2, "Half on the wrong side: multiply by 2 s squared.")
-    reject(got, 1.0, "At weight 1 they agree for one s only: which one?")
-    expect(got, 2 * s**2, "Multiply the negative ELBO by 2 s squared.")
-    why = f"Right for s = {s}, but not for s = {other}: use s."
-    expect(float(call(my_weight, other)), 2 * other**2, why)
-    return "A weight of 1 allows each pixel a deviation of 0.7; a weight of 1e-6, of 0.0007."
+    reject(got, s**2 / 2, "Half on the wrong side: multiply by twice the variance.")
+    reject(got, 1.0, "At weight 1 they agree for one deviation only: which one?")
+    expect(got, 2 * s**2, "Multiply the negative ELBO by twice the variance of a pixel.")
+    why = f"Right for a deviation of {s}, but not for one of {other}: use the argument."
+    expect(number_of(call(my_weight, other)), 2 * other**2, why)
+    return "Weight 1 is a deviation of 0.7 per pixel. It holds for a squared error, and no other."
 
 
 @exercise(5, "Standardise", level="code", minutes=10)
@@ -122,8 +134,18 @@ def standardise(my_standardise):
         (latents - latents.mean()) / latents.std(),
         "One scale for all: each channel has its own.",
     )
-    alone = (latents - latents.mean((2, 3), keepdim=True)) / latents.std((2, 3), keepdim=True)
-    reject(got, alone, "Each picture was scaled by itself: what tells them apart is lost.")
+    shifted = latents - latents.mean((2, 3), keepdim=True)
+    alone = shifted / latents.std((2, 3), keepdim=True)
+    why = "Each picture was scaled by itself: what tells them apart is lost."
+    reject(got, alone, why)
+    reject(got, shifted / latents.std((2, 3), keepdim=True, correction=0), why, tolerance=1e-3)
+    whole = (latents - latents.mean((1, 2, 3), keepdim=True)) / latents.std((1, 2, 3), keepdim=True)
+    reject(got, whole, why)
+    reject(
+        got,
+        0.18215 * latents,
+        "0.18215 belongs to another autoencoder: measure the scale of these latents.",
+    )
     places = (latents - latents.mean(0)) / latents.std(0)
     reject(got, places, "Each place has its own scale here; average over places, too.")
     reject(got, (latents - mean) / std**2, "Divide by the standard deviation, not the variance.")
@@ -145,7 +167,11 @@ def standardise(my_standardise):
 )
 def how_many_directions(my_count):
     right = directions_needed(0.1)
-    got = float(my_count)
+    got = number_of(my_count)
+    reject_if(
+        not isinstance(got, int | float | np.number),
+        "One whole number is asked for, the smallest k.",
+    )
     reject_if(got == right - 1, "One too few: it loses a little more than a tenth.")
     reject_if(
         got > right and got == directions_needed(0.05),
