@@ -52,6 +52,7 @@ EXPERIMENTS := diffusion.train_digits_ddpm \
 	transformers.measure_induction \
 	diffusion.train_mnist_unet \
 	latent.train_shapes_autoencoder \
+	latent.measure_digits_autoencoders \
 	latent.measure_latent_diffusion \
 	together.measure_dit \
 	together.train_text_to_image \

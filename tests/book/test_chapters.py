@@ -34,6 +34,7 @@ WITH_CLAIMS = [
     *(f"book/attention/{name}" for name in ("attention", "positions")),
     *(f"book/transformers/{name}" for name in ("block", "gpt")),
     *(f"book/diffusion/{name}" for name in ("forward-process", "reverse-process", "samplers")),
+    "book/latent/autoencoders",
 ]
 
 

@@ -77,6 +77,10 @@ RUNS = {
         {"steps": 2, "samples": 12, "measured": 300},
         ["shapes-autoencoder"],
     ),
+    "latent.measure_digits_autoencoders": (
+        {"seeds": 1, "steps": 2, "longer": 3, "flow": 2, "fitted": ((64, 1),)},
+        ["digits-autoencoders"],
+    ),
     "latent.measure_latent_diffusion": (
         {"seeds": 1, "shorter": 500, "samples": 6, "copies": 1},
         ["latent-diffusion"],

@@ -110,7 +110,8 @@ def autoencoder_loss(
     loss = mean (x - decode(z))^2 + kl_weight KL / numbers in x
 
     With kl_weight = 2 std^2 this is the negative `elbo` at that std, up to a factor and a constant.
-    Latent diffusion takes a weight so small, 1e-6, that its VAE is nearly a plain autoencoder.
+    Latent diffusion has a weight of 1e-6, beside sums of other losses (absolute error, perceptual,
+    adversarial): its VAE is nearly a plain autoencoder.
 
     Raises:
         ConfigError: kl_weight is negative or NaN, or not 0 for a model that is not variational.
