@@ -1,5 +1,7 @@
 """The exercises of `diffusion/guidance`: solutions pass, wrong answers learn why."""
 
+import numpy as np
+import pytest
 import torch
 from tests.exercises.proof import prove
 
@@ -46,7 +48,10 @@ WRONG = {
         ((2.6, 2.0), "starts from the prediction with the label"),
         ((2.4, 2.0), "what is scaled is the difference"),
         ((-1.6, 2.0), "wrong way"),
-        ((2.0, 3.0), "our scale s"),
+        ((1.8, 2.0), "the step alone"),
+        ((0.8, 2.0), "the scale 1"),
+        ((2.0, 3.0), "our scale"),
+        ((2.0, 4.0), "one less"),
         ((2.0,), "Two numbers"),
     ],
     "guidance_in_an_interval": [
@@ -76,10 +81,17 @@ WRONG = {
         (tilted(lambda m, v, V, s, p: (s * m / v / p, p)), "That is the precision"),
         (tilted(lambda m, v, V, s, p: (s * m / v / p, p**-0.5)), "standard deviation"),
         (tilted(lambda m, v, V, s, p: (m, v / s)), "p(x | c) alone"),
-        (tilted(lambda m, v, V, s, p: (m, 1 / (s / v + 1 / V))), "1 - s times in all"),
+        (tilted(lambda m, v, V, s, p: (m, 1 / (s / v + 1 / V))), "1 - w times in all"),
         (tilted(lambda m, v, V, s, p: (s * m, s * v + (1 - s) * V)), "Precisions add up"),
-        (tilted(lambda m, v, V, s, p: (s * m, 1 / p)), "not simply s m"),
+        (tilted(lambda m, v, V, s, p: (s * m, 1 / p)), "not simply w m"),
         (tilted(lambda m, v, V, s, p: (m, 1 / p)), "The mean moves"),
+        (
+            tilted(lambda m, v, V, s, p: ((s + 1) * m / v * 1.0, 1 / ((s + 1) / v - s / V))),
+            "Ho and Salimans' w",
+        ),
+        (tilted(lambda m, v, V, s, p: (m, 1 / (s / v**2 + (1 - s) / V**2))), "do not square"),
+        (tilted(lambda m, v, V, s, p: (1 / p, s * m / v / p)), "changed places"),
+        (tilted(lambda m, v, V, s, p: (s * m / v, 1 / p)), "the factor of x"),
         (lambda m, v, V, s: 1.0, "two numbers"),
     ],
     "back_up": [
@@ -90,14 +102,21 @@ WRONG = {
         (back(lambda x, e, r, a, st, ss: r * x + added(r, st, ss) ** 2 * e), "is the variance"),
         (back(lambda x, e, r, a, st, ss: x + added(r, st, ss) * e), "must shrink"),
         (back(lambda x, e, r, a, st, ss: x / r + added(r, st, ss) * e), "upside down"),
+        (back(lambda x, e, r, a, st, ss: r * x + (1 - r**2) ** 0.5 * e), "alpha^2 + sigma^2 = 1"),
     ],
     "what_a_scale_costs": [
         ([0.98, 0.9], "a dictionary"),
         ({1: (0.98, 0.9), 2: (0.98, 0.9), 5: (0.98, 0.9)}, "All recalls are the same"),
         ({1: (0.9, 0.98), 2: (0.6, 1.0), 5: (0.4, 0.99)}, "look swapped"),
-        ({1: (0.1, 0.5), 2: (0.1, 0.4), 5: (0.1, 0.3)}, "target='x0'"),
-        ({1: (0.98, 0.87), 2: (1.0, 0.95), 5: (1.0, 0.9)}, "Recall should fall as the scale"),
+        ({1: (0.1, 0.5), 2: (0.1, 0.4), 5: (0.1, 0.3)}, "chance level"),
+        ({1: (0.5, 0.5), 2: (0.5, 0.4), 5: (0.5, 0.3)}, "target='x0'"),
+        ({1: (0.98, 0.9), 2: (1.0, 0.7), 5: (0.1, 0.4)}, "Agreement falls"),
+        ({1: (0.99, 0.94), 2: (1.0, 0.97), 5: (1.0, 0.875)}, "looks like precision"),
+        ({1: (0.98, 0.5), 2: (1.0, 0.6), 5: (1.0, 0.87)}, "here it rises"),
         ({1: (0.98, 0.9), 2: (1.0, 0.3), 5: (1.0, 0.4)}, "at each step"),
+        ({1: (1.0, 0.62), 2: (1.0, 0.56), 5: (1.0, 0.5)}, "did you add 1"),
+        ({1: (0.98, 0.9), 2: (0.99, 0.7), 5: (0.99, 0.69)}, "At scale 5 our runs"),
+        ({1: (0.98, 90.0), 2: (1.0, 70.0), 5: (1.0, 40.0)}, "between 0 and 1"),
         ({1: (0.98,), 2: (1.0,), 5: (1.0,)}, "a pair"),
     ],
 }
@@ -105,3 +124,26 @@ WRONG = {
 
 def test_exercises_are_proved():
     prove("diffusion/guidance.ipynb", module, WRONG)
+
+
+def test_right_answers_pass_in_other_forms():
+    for answer in ([2, 2], torch.tensor([2.0, 2.0]), np.array([2.0, 2.0]), "2, 2", ("2.0", "2")):
+        assert module.where_the_prediction_lands(answer), answer
+    for kind in (torch.tensor, np.array, list, lambda pair: tuple(torch.tensor(x) for x in pair)):
+        right = tilted(lambda m, v, V, s, p, kind=kind: kind([s * m / v / p, 1 / p]))
+        assert module.tilted_gaussian(right), kind
+    curve = {1: (0.99, 0.89), 2: (1.0, 0.62), 5: (1.0, 0.5)}
+    for kind in (tuple, list, torch.tensor, np.array):
+        assert module.what_a_scale_costs({k: kind(v) for k, v in curve.items()}), kind
+    assert module.what_a_scale_costs({str(k): v for k, v in curve.items()})
+
+
+@pytest.mark.parametrize("answer", [2.0, "two", ("two", 2.0), {2.0, 1.0}, [2, 2, 2]])
+def test_what_is_no_pair_is_called_so(answer):
+    assert "Two numbers are asked for" in module.where_the_prediction_lands(answer).message
+
+
+def test_numbers_that_only_fall_are_not_enough():
+    made_up = {1: (0.98, 0.9), 2: (1, 0.7), 5: (0.1, 0.4)}
+    assert not module.what_a_scale_costs(made_up)
+    assert not module.what_a_scale_costs({1: (0.98, 0.9), 2: (1, 0.7), 5: (1, 0.69)})
