@@ -41,6 +41,7 @@ EXPERIMENTS := diffusion.train_digits_ddpm \
 	diffusion.train_digits_guided \
 	diffusion.measure_digits_samplers \
 	diffusion.measure_digits_seeds \
+	diffusion.measure_digits_guidance \
 	diffusion.measure_plane_targets \
 	attention.measure_positions \
 	transformers.train_pronunciation \

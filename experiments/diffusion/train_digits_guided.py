@@ -8,6 +8,7 @@ and without an interval, for three seeds.
 from dataclasses import dataclass, replace
 
 import torch
+from torch import nn
 
 from attnoise.data import load_digits
 from attnoise.diffusion import (
@@ -31,7 +32,7 @@ from experiments.diffusion import digits as shared
 from experiments.diffusion.digits import BATCH, RECIPE, evaluate, stored
 
 CONFIG = replace(shared.CONFIG, null_class=True)
-DROPPED, STEPS, SEEDS = 0.15, 25, (1, 2, 3)
+DROPPED, DECAY, STEPS, SEEDS = 0.15, 0.999, 25, (1, 2, 3)
 SCALES, INTERVAL = (1.0, 1.5, 2.0, 3.0, 5.0, 8.0), (0.2, 0.7)
 
 
@@ -82,24 +83,38 @@ def curves(model, count: int) -> dict:
     return found
 
 
-def main(options: Options) -> None:
-    """Train, measure every scale, and write weights and card."""
-    experiment = core.Experiment("digits-guided", options)
+def train_guided(
+    experiment: core.Experiment,
+    seed: int,
+    steps: int,
+    lr: float,
+    generator: torch.Generator,
+    name: str,
+) -> tuple[nn.Module, core.Trained]:
+    """Train a denoiser with label dropout; return it, rounded as it is stored."""
     digits, schedule = load_digits("train"), cosine_schedule(1000)
-    model = seeded(lambda: DiT(CONFIG), options.seed)
-    ema, generator = EMA(model, decay=0.999), experiment.generator()
+    model = seeded(lambda: DiT(CONFIG), seed)
+    ema = EMA(model, decay=DECAY)
 
     def loss(model, generator):
         images, labels = draw_batch((digits.images, digits.labels), BATCH, generator)
         labels = drop_labels(labels, CONFIG.classes, DROPPED, generator)
         return simple_loss(model, images, schedule, generator, label=labels, **RECIPE)
 
-    trained = experiment.run(
-        model, loss, options.steps, generator, lr=options.lr, warmup=100, ema=ema
-    )
+    trained = experiment.run(model, loss, steps, generator, lr=lr, warmup=100, ema=ema, name=name)
+    return ema.model.half().float(), trained
 
+
+def main(options: Options) -> None:
+    """Train, measure every scale, and write weights and card."""
+    experiment = core.Experiment("digits-guided", options)
+    digits, schedule = load_digits("train"), cosine_schedule(1000)
+    generator = experiment.generator()
+    network, trained = train_guided(
+        experiment, options.seed, options.steps, options.lr, generator, experiment.name
+    )
     labels, classifier = torch.arange(options.samples) % CONFIG.classes, digit_classifier()
-    network, unseen = ema.model.half().float(), load_digits("test")
+    unseen = load_digits("test")
     samples = guided_digits(network, options.samples, 1.0, None, options.seed + 1)
     features, real = classifier.features(digits.images), classifier.features(unseen.images)
     pick = torch.randperm(len(features), generator=torch.Generator().manual_seed(0))[: len(real)]
@@ -111,7 +126,7 @@ def main(options: Options) -> None:
         steps=options.steps,
         batch=BATCH,
         lr=options.lr,
-        ema=ema.decay,
+        ema=DECAY,
         trained=trained,
         result=evaluate(samples, labels, options.seed),
         baseline={"per_class_gaussian": evaluate(gaussian, labels, options.seed)},

@@ -33,7 +33,10 @@ FOLDED_PROOF = re.compile(r"<details>\s*<summary>Proof.*?</details>", re.S)
 WITH_CLAIMS = [
     *(f"book/attention/{name}" for name in ("attention", "positions")),
     *(f"book/transformers/{name}" for name in ("block", "gpt")),
-    *(f"book/diffusion/{name}" for name in ("forward-process", "reverse-process", "samplers")),
+    *(
+        f"book/diffusion/{name}"
+        for name in ("forward-process", "reverse-process", "samplers", "guidance")
+    ),
     "book/latent/autoencoders",
 ]
 

@@ -33,6 +33,10 @@ RUNS = {
         },
         ["digits-seeds"],
     ),
+    "diffusion.measure_digits_guidance": (
+        {"seeds": 1, "steps": 2, "early": 2, "small": 2, "students": 2, "samples": 80, "holes": 20},
+        ["digits-guidance"],
+    ),
     "diffusion.measure_plane_targets": (
         {"seeds": 1, "stops": (2, 3), "points": 50},
         ["plane-targets"],

@@ -30,6 +30,20 @@ def number_of(answer: Any) -> Any:
     return found.item() if isinstance(found, Tensor) and found.numel() == 1 else answer
 
 
+def pair_of(answer: Any) -> tuple[float, float] | None:
+    """Return two numbers, given as a tuple, list, array, tensor or text; None if it is no pair."""
+    if isinstance(answer, str):
+        answer = answer.strip("()[] ").replace(",", " ").split()
+    found = tensor_of(answer)
+    parts = found.flatten().tolist() if isinstance(found, Tensor) and found.ndim else answer
+    if not isinstance(parts, (tuple, list)) or len(parts) != 2:
+        return None
+    first, second = (number_of(part) for part in parts)
+    if isinstance(first, str) or isinstance(second, str):
+        return None
+    return float(first), float(second)
+
+
 def described(value: Any) -> str:
     """Return what a value is, in few words."""
     if isinstance(value, Tensor):
