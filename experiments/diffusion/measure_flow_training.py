@@ -42,10 +42,8 @@ ARMS: dict[str, tuple[str, int, bool, int, float]] = {
     "u, 5 x steps": ("u", 128, False, 5, 2e-3),
     "u, rate 5e-3": ("u", 128, False, 1, 5e-3),
     "u, width 512": ("u", 512, False, 1, 2e-3),
-    "u, width 512, 5 x steps": ("u", 512, False, 5, 2e-3),
     "u, skip": ("u", 128, True, 1, 2e-3),
     "u, skip, 5 x steps": ("u", 128, True, 5, 2e-3),
-    "u, skip, 20 x steps": ("u", 128, True, 20, 2e-3),
 }
 
 
