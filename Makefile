@@ -43,6 +43,7 @@ EXPERIMENTS := diffusion.train_digits_ddpm \
 	diffusion.measure_digits_seeds \
 	diffusion.measure_digits_guidance \
 	diffusion.measure_plane_targets \
+	diffusion.measure_flow_training \
 	attention.measure_positions \
 	transformers.train_pronunciation \
 	transformers.train_shakespeare \

@@ -35,7 +35,7 @@ WITH_CLAIMS = [
     *(f"book/transformers/{name}" for name in ("block", "gpt")),
     *(
         f"book/diffusion/{name}"
-        for name in ("forward-process", "reverse-process", "samplers", "guidance")
+        for name in ("forward-process", "reverse-process", "samplers", "flow-matching", "guidance")
     ),
     "book/latent/autoencoders",
 ]

@@ -41,6 +41,17 @@ RUNS = {
         {"seeds": 1, "stops": (2, 3), "points": 50},
         ["plane-targets"],
     ),
+    "diffusion.measure_flow_training": (
+        {
+            "seeds": 1,
+            "lengths": (2, 3),
+            "rates": (2e-3, 4e-3),
+            "steps": 2,
+            "arms": ("x0", "u, skip"),
+            "points": 50,
+        },
+        ["flow-training"],
+    ),
     "attention.measure_positions": (
         {"seeds": 1, "steps": 2, "longer": 3, "tuning": 1, "lengths": (24, 30)},
         ["positions"],
@@ -103,10 +114,10 @@ RUNS = {
     ),
 }
 # Where names are data, a short run has fewer of them, or others.
-FEWER = {"adamw", "muon", "networks", "600", "1800", "by_solver_and_calls", "even", "leading", "karras", "log_snr", "lr", "runs", "tried",
+FEWER = {"targets", "adamw", "muon", "networks", "600", "1800", "by_solver_and_calls", "even", "leading", "karras", "log_snr", "lr", "runs", "tried",
          "DDPM", "DDIM", "Heun", "Heun, trig", "DPM-Solver++(2M)", "dpm_solver_by_spacing_and_calls",
          "dpm_solver_without_clipping_by_calls"}  # fmt: skip
-OTHERS = {"errors", "tried", "config", "eps, simple", "x0, simple", "x0, min-SNR", "v, simple",
+OTHERS = {"times", "errors", "tried", "config", "eps, simple", "x0, simple", "x0, min-SNR", "v, simple",
           "EDM"}  # fmt: skip
 
 
