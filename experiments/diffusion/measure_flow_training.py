@@ -9,6 +9,7 @@ another rate, a network wider than the space, and a skip from input to output wi
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -103,7 +104,7 @@ def real_points(n: int) -> Tensor:
 def bits(network: nn.Module, n: int) -> float:
     """Return minus the log-likelihood of n unseen points, in bits per dimension."""
 
-    def denoiser(x_t: Tensor, t: Tensor, label: Tensor | None) -> Tensor:
+    def denoiser(x_t: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
         return x_t - t[:, None] * network(x_t.float(), t.float()).double()
 
     x = ARM.sample(n, torch.Generator().manual_seed(300)).double()
@@ -166,7 +167,7 @@ def main(options: Options) -> None:
     def run(measured: Callable[..., Any], *what: Any) -> list[Any]:
         key = f"{measured.__name__} {what} {options.steps} {options.points}"
         return [
-            experiment.remember(f"{key} {seed}", lambda s=seed: measured(*what, s, options))
+            experiment.remember(f"{key} {seed}", partial(measured, *what, seed, options))
             for seed in range(options.seeds)
         ]
 
