@@ -261,14 +261,14 @@ def holes(network: nn.Module, seed: int, n: int, rounds: tuple[int, ...]) -> dic
         "memoriser": (IdealDenoiser(digits.images, SCHEDULE), None),
     }
 
-    def judged(x: Tensor) -> list[float]:
+    def scored(x: Tensor) -> list[float]:
         x = torch.where(mask, images, stored(x))
         miss = (x - images)[:, :, 4:].square().mean().item()
         agree = classifier.agreement(x, labels).value
         return rounded((agree, miss, two_sample_test(others, x).value))
 
     far = torch.cdist((images * mask).flatten(1), (digits.images * mask).flatten(1))
-    found = {"nearest neighbour": {"": judged(digits.images[far.argmin(dim=1)])}}
+    found = {"nearest neighbour": {"": scored(digits.images[far.argmin(dim=1)])}}
     for name, (denoiser, label) in denoisers.items():
         found[name] = {}
         for resample in rounds if name == "memoriser" else rounds[:2]:
@@ -281,7 +281,7 @@ def holes(network: nn.Module, seed: int, n: int, rounds: tuple[int, ...]) -> dic
                 options: dict[str, Any] = {"timesteps": times, "label": label, "resample": again}
                 with torch.no_grad():
                     x = last(inpaint(denoiser, images, mask, SCHEDULE, noise, **options))
-                found[name][f"{way} {resample if way == 'rounds' else calls}"] = judged(x)
+                found[name][f"{way} {resample if way == 'rounds' else calls}"] = scored(x)
     return found
 
 
