@@ -26,9 +26,8 @@ def how_much_smaller(my_sizes):
         "Two numbers are asked for: how many a latent has, and how many times fewer that is.",
     )
     numbers, factor = both.tolist()
-    reject_if(
-        (numbers, factor) == (48, 16384), "The other order: first the numbers, then how many times."
-    )
+    swapped = "The other order: first the numbers, then how many times."
+    reject((numbers, factor), (48.0, 16384.0), swapped)
     reject(numbers, 64 * 64, "A place of the latent has four channels.")
     reject(numbers, 4 * 512 * 64, "Eight times smaller in each direction, not in one.")
     reject(numbers, 3 * 64 * 64, "The latent's channels are 4; colours are left behind.")
