@@ -44,6 +44,7 @@ EXPERIMENTS := diffusion.train_digits_ddpm \
 	diffusion.measure_digits_guidance \
 	diffusion.measure_plane_targets \
 	diffusion.measure_flow_training \
+	diffusion.measure_flow_one_step \
 	attention.measure_positions \
 	transformers.train_pronunciation \
 	transformers.train_shakespeare \

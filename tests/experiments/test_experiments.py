@@ -52,6 +52,10 @@ RUNS = {
         },
         ["flow-training"],
     ),
+    "diffusion.measure_flow_one_step": (
+        {"seeds": 1, "steps": 4, "longer": 6, "points": 50},
+        ["flow-one-step"],
+    ),
     "attention.measure_positions": (
         {"seeds": 1, "steps": 2, "longer": 3, "tuning": 1, "lengths": (24, 30)},
         ["positions"],
