@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 from torch.func import jvp
 
-from attnoise.data import spiral
 from attnoise.diffusion import LinearPath, Step, make_timesteps, pair_by_transport, straightness
 from attnoise.diffusion.networks import time_features
 from attnoise.evaluation.energy import energy_distance
@@ -27,8 +26,16 @@ from attnoise.training.ema import EMA
 from attnoise.training.loop import train
 from experiments import core
 from experiments.core import command_line, make_card, rounded, seeded
+from experiments.diffusion.plane import (
+    ARM,
+    DATA,
+    distance_to_arm,
+    off_the_arm,
+    one_gaussian,
+    real_points,
+)
 
-ARM, PATH, BATCH, PAIRS = spiral(), LinearPath(), 256, 20_000
+PATH, BATCH, PAIRS = LinearPath(), 256, 20_000
 Loss = Callable[[nn.Module, torch.Generator], Tensor]
 
 
@@ -234,7 +241,7 @@ def trained(name: str, steps: int, seed: int) -> nn.Module:
 
 def measure(x: Tensor, real: Tensor) -> dict[str, float]:
     """Return the energy distance, and the fraction of points beyond three std from the line."""
-    off = (torch.cdist(x, ARM.centres).min(dim=1).values > 3 * ARM.std).float().mean()
+    off = off_the_arm(distance_to_arm(x))
     return dict(zip(("energy", "off"), rounded((energy_distance(x, real), off), 5), strict=True))
 
 
@@ -243,7 +250,7 @@ def row(name: str, steps: int, seed: int, options: Options) -> dict[str, Any]:
     start = time.process_time()
     model = trained(name, steps, seed)
     found: dict[str, Any] = {"seconds": round(time.process_time() - start, 1)}
-    real = ARM.sample(options.points, torch.Generator().manual_seed(100))
+    real = real_points(options.points)
     noise = torch.randn(real.shape, generator=torch.Generator().manual_seed(101))
     velocity = name.partition(",")[0] in ("flow", "transport", "reflow")
 
@@ -277,14 +284,13 @@ def main(options: Options) -> None:
 
     result = {name: run(name, options.steps, options.seeds) for name in (*ROWS, *FAST)}
     longer = {name: run(name, options.longer, options.longer_seeds) for name in ROWS}
-    real = ARM.sample(options.points, torch.Generator().manual_seed(100))
+    real = real_points(options.points)
     others = [ARM.sample(options.points, experiment.generator(200 + i)) for i in range(5)]
-    cloud = torch.randn(real.shape, generator=experiment.generator(2))
-    cloud = cloud @ torch.linalg.cholesky(real.T.cov()).T + real.mean(0)
+    cloud = one_gaussian(real, experiment.generator(2))
     card = make_card(
         experiment,
         task="few-step flows on a spiral, at equal steps of training",
-        data="the package's spiral, drawn afresh for every batch",
+        data=DATA,
         data_sha256="",
         steps=options.steps,
         batch=BATCH,

@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from attnoise.data import spiral
 from attnoise.diffusion import (
     LinearPath,
     NetworkDenoiser,
@@ -33,8 +32,9 @@ from attnoise.training.ema import EMA
 from attnoise.training.loop import train
 from experiments import core
 from experiments.core import command_line, make_card, rounded, seeded
+from experiments.diffusion.plane import ARM, DATA, one_gaussian, real_points
 
-ARM, PATH = spiral(), LinearPath()
+PATH = LinearPath()
 # target, width, whether there is a skip, factor of the steps, peak of the rate
 TARGETS = ("x0", "u", "v", "eps")
 ARMS: dict[str, tuple[str, int, bool, int, float]] = {
@@ -96,18 +96,13 @@ def fit(model: nn.Module, loss: Callable[..., Tensor], steps: int, seed: int, lr
     return averaged.model
 
 
-def real_points(n: int) -> Tensor:
-    """Return the points that all samples are compared with."""
-    return ARM.sample(n, torch.Generator().manual_seed(100))
-
-
 def bits(network: nn.Module, n: int) -> float:
     """Return minus the log-likelihood of n unseen points, in bits per dimension."""
 
     def denoiser(x_t: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
         return x_t - t[:, None] * network(x_t.float(), t.float()).double()
 
-    x = ARM.sample(n, torch.Generator().manual_seed(300)).double()
+    x = real_points(n, seed=300).double()
     times = [*make_timesteps(PATH, 60)[:-1], 0.001]
     found = log_likelihood(denoiser, x, PATH, timesteps=times)
     return -found.mean().item() / (2 * math.log(2))
@@ -183,12 +178,11 @@ def main(options: Options) -> None:
     targets = {arm: {str(d): run(by_target, arm, d) for d in spaces[arm]} for arm in options.arms}
     real = real_points(options.points)
     others = [ARM.sample(options.points, experiment.generator(200 + i)) for i in range(5)]
-    cloud = torch.randn(real.shape, generator=experiment.generator(2))
-    cloud = cloud @ torch.linalg.cholesky(real.T.cov()).T + real.mean(0)
+    cloud = one_gaussian(real, experiment.generator(2))
     card = make_card(
         experiment,
         task="flow matching on a spiral, by the times of training and by what is predicted",
-        data="the package's spiral, drawn afresh for every batch",
+        data=DATA,
         data_sha256="",
         batch=256,
         ema=0.99,

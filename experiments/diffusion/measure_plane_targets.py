@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from attnoise.data import spiral
 from attnoise.diffusion import (
     NetworkDenoiser,
     PointDenoiser,
@@ -28,8 +27,16 @@ from attnoise.evaluation.energy import energy_distance
 from attnoise.training.ema import EMA
 from experiments import core
 from experiments.core import command_line, make_card, rounded, seeded
+from experiments.diffusion.plane import (
+    ARM,
+    DATA,
+    distance_to_arm,
+    off_the_arm,
+    one_gaussian,
+    real_points,
+)
 
-ARM, SCHEDULE = spiral(), cosine_schedule(100)
+SCHEDULE = cosine_schedule(100)
 RECIPES: dict[str, tuple[str, str]] = {
     "eps, simple": ("eps", "simple"),
     "x0, simple": ("x0", "simple"),
@@ -73,14 +80,13 @@ def loss_of(model: nn.Module, recipe: str, generator: torch.Generator) -> Tensor
 
 def measure(x: Tensor, real: Tensor) -> dict[str, float]:
     """Return the measures of a set of points, those of the chapter's table."""
-    distance = torch.cdist(x, ARM.centres).min(dim=1).values
-    theirs = torch.cdist(real, ARM.centres).min(dim=1).values
+    distance, theirs = distance_to_arm(x), distance_to_arm(real)
     grid = torch.linspace(0, 1, 2001)
     cdf, their_cdf = ((d[:, None] <= grid).float().mean(0) for d in (distance, theirs))
     names = ("energy_distance", "off_the_arm", "median_distance", "ks_of_distance", "log_density")
     values = (
         energy_distance(x, real),
-        (distance > 3 * ARM.std).float().mean(),
+        off_the_arm(distance),
         distance.median(),
         (cdf - their_cdf).abs().max(),
         ARM.log_prob(x).clamp(min=-100).mean(),  # a point far off must not be all that counts
@@ -103,7 +109,7 @@ def train_and_measure(recipe: str, seed: int, options: Options) -> list[dict[str
     model = seeded(lambda: PointDenoiser(d=64), seed)
     generator, ema = torch.Generator().manual_seed(seed), EMA(model, decay=0.99)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3, fused=True)
-    real, found = ARM.sample(options.points, torch.Generator().manual_seed(5)), []
+    real, found = real_points(options.points, seed=5), []
     for step in range(1, max(options.stops) + 1):
         loss = loss_of(model, recipe, generator)
         optimizer.zero_grad()
@@ -128,17 +134,13 @@ def main(options: Options) -> None:
         recipe: {str(stop): [run[i] for run in runs] for i, stop in enumerate(options.stops)}
         for recipe, runs in found.items()
     }
-    real = ARM.sample(options.points, torch.Generator().manual_seed(5))
-    floor = [
-        measure(ARM.sample(options.points, torch.Generator().manual_seed(100 + i)), real)
-        for i in range(5)
-    ]
-    cloud = torch.randn(options.points, 2, generator=experiment.generator(2))
-    cloud = cloud @ torch.linalg.cholesky(real.T.cov()).T + real.mean(0)
+    real = real_points(options.points, seed=5)
+    floor = [measure(real_points(options.points, seed=100 + i), real) for i in range(5)]
+    cloud = one_gaussian(real, experiment.generator(2))
     card = make_card(
         experiment,
         task="denoising of points on a spiral, by what the network predicts",
-        data="the package's spiral, drawn afresh for every batch",
+        data=DATA,
         data_sha256="",
         steps=max(options.stops),
         batch=256,
