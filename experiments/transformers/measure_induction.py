@@ -1,10 +1,10 @@
 """Watch an induction head appear while a model trains, and ask whether the shipped GPT has one.
 
-Passages of random symbols, said again and again: after the first time everything can be known, but
+Passages of random symbols, repeated: after the first time everything can be known, but
 only by looking back. Models of one and two blocks learn them, with one seed each after another;
 along the way stand the loss on the first reading and on later ones, and two scores of every head:
 how much it looks one back, and how much it looks at what followed the last copy of its own symbol
-(prefix matching). At the end heads are taken away: each one, all others of its block, and all.
+(prefix matching). At the end heads are ablated: each one, all others of its block, and all.
 
 The shipped GPT reads random tokens twice and gets the same score. On plays, a rule that copies what
 followed the last two tokens says how much there was to gain.
@@ -100,7 +100,7 @@ def looks_back(model: GPT, rows: Tensor, back: Tensor) -> Tensor:
 
 
 def without_heads(model: GPT, block: int, *heads: int) -> GPT:
-    """Return a copy of a model in which some heads of a block say nothing."""
+    """Return a copy of a model with some heads of a block ablated: their output is zero."""
     changed = copy.deepcopy(model)
     attention = changed.blocks[block].attention
     assert isinstance(attention, MultiHeadAttention)
@@ -141,9 +141,9 @@ def watched(name: str, seed: int, options: Options) -> dict[str, Any]:
         if (record.step + 1) % every == 0:
             seen.append({"step": record.step + 1, **look(model)})
 
-    def left(*silent: Sequence[int]) -> list[list[float]]:
+    def left(*ablated: Sequence[int]) -> list[list[float]]:
         return [
-            [look(without_heads(model, b, *heads))["again"] for heads in silent]
+            [look(without_heads(model, b, *heads))["again"] for heads in ablated]
             for b in range(depth)
         ]
 
@@ -189,7 +189,7 @@ def copying(model: GPT, tokens: Tensor, weights: Sequence[float]) -> dict[str, A
     Args:
         model: A GPT.
         tokens: Windows of the plays, "b WINDOW".
-        weights: Shares of the rule in a mixture with the model, where it has something to say.
+        weights: Weights of the rule in a mixture with the model, where it makes a prediction.
     """
     log_p = model(tokens[:, :-1]).log_softmax(-1)
     nats, mixed, right, right_model, before, places = 0.0, [0.0] * len(weights), 0, 0, 0, 0
@@ -198,14 +198,14 @@ def copying(model: GPT, tokens: Tensor, weights: Sequence[float]) -> dict[str, A
             of_model = p[i - 1, row[i]].item()
             nats -= of_model
             before += row[i] in row[:i]
-            said = copied(row[:i])
-            if said is not None:
+            predicted = copied(row[:i])
+            if predicted is not None:
                 places += 1
-                right += said == row[i]
+                right += predicted == row[i]
                 right_model += p[i - 1].argmax().item() == row[i]
-            for k, share in enumerate(weights):
-                hit = share * (said == row[i]) if said is not None else 0.0
-                keep = 1 - share if said is not None else 1.0
+            for k, weight in enumerate(weights):
+                hit = weight * (predicted == row[i]) if predicted is not None else 0.0
+                keep = 1 - weight if predicted is not None else 1.0
                 mixed[k] -= math.log(keep * math.exp(of_model) + hit)
     count = len(tokens) * WINDOW // 2
     return {
